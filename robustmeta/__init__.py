@@ -1,0 +1,55 @@
+"""How robust is a model that learns from a few examples, and does it beat fine-tuning when the domain shifts.
+
+Meta-learners and fine-tuning baselines on the same tasks of shifted, corrupted and adversarial images.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from robustmeta.api import load_study, plan, results, run, sync
+    from robustmeta.config.study import Study
+    from robustmeta.core import Corruption, Domain, Episodes, Tasks
+    from robustmeta.corruptions.decorator import corruption
+    from robustmeta.rng import Rng
+
+_HOMES = {
+    "Corruption": "core",
+    "Domain": "core",
+    "Episodes": "core",
+    "Rng": "rng",
+    "Study": "config.study",
+    "Tasks": "core",
+    "corruption": "corruptions.decorator",
+    "load_study": "api",
+    "plan": "api",
+    "results": "api",
+    "run": "api",
+    "sync": "api",
+}
+
+__all__ = [
+    "Corruption",
+    "Domain",
+    "Episodes",
+    "Rng",
+    "Study",
+    "Tasks",
+    "corruption",
+    "load_study",
+    "plan",
+    "results",
+    "run",
+    "sync",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first used, so that importing the package costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'robustmeta' has no attribute {name!r}")
+    return getattr(import_module(f"robustmeta.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

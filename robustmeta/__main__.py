@@ -1,0 +1,5 @@
+"""``python -m robustmeta``."""
+
+from robustmeta.cli import app
+
+app()

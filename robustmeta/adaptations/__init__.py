@@ -1,0 +1,8 @@
+"""Names of the built-in adaptations: name -> module:attr."""
+
+TABLE: dict[str, str] = {
+    "finetune": "robustmeta.adaptations.finetune:FineTune",
+    "gradient": "robustmeta.adaptations.gradient:Gradient",
+    "linear_probe": "robustmeta.adaptations.linear_probe:LinearProbe",
+    "prototypes": "robustmeta.adaptations.prototypes:Prototypes",
+}

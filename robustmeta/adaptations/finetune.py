@@ -1,0 +1,57 @@
+"""Fine-tuning of a whole network with a fresh head."""
+
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from robustmeta.adaptations.gradient import spread, support_losses, whole, with_support_statistics
+from robustmeta.config.components import Adaptation, component
+from robustmeta.core import Classifier, TaskShape
+from robustmeta.functional.inner_loop import adam, descend, per_task
+from robustmeta.functional.logistic import logistic_regression
+from robustmeta.nets import as_network
+from robustmeta.rng import Rng
+
+
+class _UnitLength(nn.Module):
+    def forward(self, z: Tensor) -> Tensor:
+        return F.normalize(z, dim=-1)
+
+
+@component("finetune", paper="Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features, section 4 (LP-FT)")
+class FineTune(Adaptation):
+    """A linear probe, then ``steps`` steps of Adam without momentum on body and head together.
+
+    The network's own head is not used, so any body serves any way. Features have unit length; normalisation statistics
+    are the support's. ``c`` is the probe's inverse regularisation, ``rate`` the step of every weight.
+    """
+
+    steps: int = Field(default=10, ge=0, le=10_000)
+    rate: float = Field(default=1e-3, gt=0)
+    c: float = Field(default=10.0, gt=0, le=1e4)
+
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"rate": (3e-4, 1e-3, 3e-3), "steps": (5, 20)}
+
+    def adapt(self, net: nn.Module, support_x: Tensor, support_y: Tensor, way: int, rng: Rng) -> Classifier:
+        """Adapt to T tasks side by side; the whole support at every step."""
+        network = as_network(net)
+        features = nn.Sequential(network.body, _UnitLength())
+        tuned = nn.Sequential(*features, nn.Linear(network.features, way, device="meta"))
+        body = {f"0.{k}": p.detach() for k, p in network.body.named_parameters()}
+        with torch.no_grad():
+            z, _ = per_task(features, body, {}, support_x)
+            weight, bias = logistic_regression(z, support_y, way, self.c)
+            start = {**spread(body, len(support_x)), "2.weight": weight, "2.bias": bias}
+            losses = support_losses(tuned, {}, support_x, support_y, whole(support_y, self.steps))
+            second = {k: torch.zeros_like(p) for k, p in start.items()}
+            own, _ = descend(
+                losses, start, adam(self.rate), (second, torch.zeros((), dtype=torch.float64)), self.steps, order=0
+            )
+            return with_support_statistics(tuned, network.mode, {}, own, support_x)
+
+    def passes(self, shape: TaskShape, tasks: int) -> int:
+        """The support for the probe, at every step, and once more for its statistics."""
+        return tasks * shape.way * shape.shot * (self.steps + 2)

@@ -1,0 +1,95 @@
+"""Gradient steps on the support from a learned start."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from robustmeta.adaptations.classifier import NoHead, TaskNetwork
+from robustmeta.config.components import Adaptation, component
+from robustmeta.core import Classifier, StudyError, TaskShape
+from robustmeta.functional.inner_loop import Params, adam, descend, minibatches, per_task, sgd, task_losses
+from robustmeta.nets import Layers, Mode, Network, as_network
+from robustmeta.rng import Rng
+
+
+def spread(params: Params, tasks: int) -> Params:
+    """The same start for every task, with a leading T."""
+    return {k: p.unsqueeze(0).expand(tasks, *p.shape) for k, p in params.items()}
+
+
+def support_losses(
+    net: nn.Module, shared: Params, x: Tensor, y: Tensor, rows: Tensor
+) -> Callable[[Params, int], Tensor]:
+    """(params, k) -> each task's mean loss on the rows (T, steps, B) of its support at step k."""
+    task = torch.arange(len(x))[:, None]
+
+    def losses(params: Params, k: int) -> Tensor:
+        logits, _ = per_task(net, shared, params, x[task, rows[:, k]])
+        return task_losses(logits, y[task, rows[:, k]])
+
+    return losses
+
+
+def with_support_statistics(net: nn.Module, mode: Mode, shared: Params, own: Params, support_x: Tensor) -> TaskNetwork:
+    """The classifier of adapted parameters: one more pass over the support takes the statistics under them."""
+    _, given = per_task(net, shared, own, support_x, record=True)
+    return TaskNetwork(net, shared, own, mode, support_x, given, NoHead())
+
+
+@component("gradient", paper="Finn et al. 2017, Model-Agnostic Meta-Learning, algorithm 2")
+class Gradient(Adaptation):
+    """``steps`` steps of ``rate`` on the mean loss over the support, from the network's own weights and head.
+
+    Fields: layers, which part adapts (``head`` is ANIL's choice); optimiser, ``sgd``, or ``adam`` without momentum,
+    which starts from the second moments that the network carries (Reptile's); batch, images of a mini-batch (0 = the
+    whole support), drawn in passes without replacement. Batch normalisation uses a mini-batch's statistics in each step
+    and the whole support's for the query, unless the backbone's ``norm`` says otherwise.
+    """
+
+    steps: int = Field(default=5, ge=0, le=10_000)
+    rate: float = Field(default=0.1, gt=0)
+    layers: Layers = "all"
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    batch: int = Field(default=0, ge=0)
+
+    def adapt(self, net: nn.Module, support_x: Tensor, support_y: Tensor, way: int, rng: Rng) -> Classifier:
+        """Adapt to T tasks side by side.
+
+        Raises:
+            StudyError: the network's head is not for ``way`` classes.
+        """
+        network = as_network(net)
+        if network.way != way:
+            has = f"a head for {network.way} classes" if network.way else "no head"
+            raise StudyError(
+                f"gradient starts from the network's head and was given {way}-way tasks; the network has {has}: "
+                f"train it with way {way}, or adapt by finetune, linear_probe or prototypes"
+            )
+        shared, start = network.parts(self.layers)
+        tasks, images = support_y.shape
+        rows = minibatches(rng, images, self.batch, self.steps) if self.batch else whole(support_y, self.steps)
+        losses = support_losses(net, shared, support_x, support_y, rows)
+        with torch.no_grad():
+            own = self._descend(network, losses, spread(start, tasks))
+            return with_support_statistics(net, network.mode, shared, own, support_x)
+
+    def _descend(self, network: Network, losses: Callable[[Params, int], Tensor], start: Params) -> Params:
+        if self.optimiser == "sgd":
+            return descend(losses, start, sgd(self.rate), None, self.steps, order=0)[0]
+        second, updates = network.adam_state()
+        state = ({k: second[k].expand_as(p) for k, p in start.items()}, updates)
+        return descend(losses, start, adam(self.rate), state, self.steps, order=0)[0]
+
+    def passes(self, shape: TaskShape, tasks: int) -> int:
+        """The mini-batches, and the support once more for its statistics."""
+        images = shape.way * shape.shot
+        return tasks * (self.steps * min(self.batch or images, images) + images)
+
+
+def whole(support_y: Tensor, steps: int) -> Tensor:
+    """Rows (T, steps, S) that take the whole support at every step."""
+    tasks, images = support_y.shape
+    return torch.arange(images).expand(tasks, steps, images)

@@ -1,0 +1,189 @@
+"""The commands. Each imports what it needs when it runs, so that ``--help`` and ``list`` answer at once."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustmeta.cli import discover, output, show
+from robustmeta.cli.errors import JSON, SOME_FAILED, Group
+
+app = typer.Typer(
+    name="robustmeta",
+    cls=Group,
+    help="How robust is a model that learns from a few examples, and does it beat plain fine-tuning?",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 some cells failed, 2 wrong usage or study, 3 missing data, 130 interrupted.",
+)
+
+
+def _remember(ctx: typer.Context, value: bool) -> bool:
+    ctx.meta[JSON] = value
+    return value
+
+
+StudyFile = Annotated[str, typer.Argument(metavar="STUDY", help="A study, a YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY.PATH=VALUE...", help="Changes to the study, such as learners.maml.adapt.steps=10."),
+]
+Plugins = Annotated[list[str] | None, typer.Option("--plugin", metavar="FILE", help="Python files to load first.")]
+Root = Annotated[Path, typer.Option("--root", help="Where results are kept.")]
+Json = Annotated[bool, typer.Option("--json", callback=_remember, help="Print one JSON object on standard output.")]
+RUNS = Path("mlruns")
+
+
+@app.callback()
+def main(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="ROBUSTMETA_DEBUG", help="Show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+@app.command()
+def run(
+    study: StudyFile, overrides: Overrides = None, plugin: Plugins = None, root: Root = RUNS, as_json: Json = False
+) -> None:
+    """Compute what is missing of a study, track it in MLflow, print the results."""
+    with output.quiet(as_json):
+        from robustmeta import api
+        from robustmeta.cli.progress import watch
+
+        loaded = api.load_study(study, overrides or (), plugin or ())
+        with watch() as progress:
+            finished = api.run(loaded, root, progress)
+    outcome = finished.results.outcome
+    if as_json:
+        output.emit(show.finished(finished))
+    else:
+        typer.echo(show.results(finished.results))
+        typer.echo(show.cells(outcome))
+        typer.echo(f"curves and report: robustmeta ui; one file: robustmeta report {study}")
+    if finished.warning:
+        typer.echo(f"MLflow is behind: {finished.warning}; later: robustmeta sync {study}", err=True)
+    for cell, reason in outcome.failures.items():
+        typer.echo(f"failed: {cell}: {reason}", err=True)
+    if outcome.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def plan(
+    study: StudyFile, overrides: Overrides = None, plugin: Plugins = None, root: Root = RUNS, as_json: Json = False
+) -> None:
+    """Show what a run would compute, what is there, and the images that each cell sends through a network."""
+    with output.quiet(as_json):
+        from robustmeta import api
+
+        loaded = api.load_study(study, overrides or (), plugin or ())
+        rows = api.plan(loaded, root).rows
+    if as_json:
+        output.emit(show.plan(loaded.name, rows))
+    else:
+        typer.echo(show.plan_text(rows))
+
+
+@app.command()
+def report(
+    study: StudyFile,
+    overrides: Overrides = None,
+    plugin: Plugins = None,
+    root: Root = RUNS,
+    out: Annotated[Path | None, typer.Option("--out", help="The HTML file; next to the results if not given.")] = None,
+) -> None:
+    """Write the report of a study as one HTML file; nothing is computed."""
+    from robustmeta import api
+
+    loaded = api.load_study(study, overrides or (), plugin or ())
+    typer.echo(api.report(loaded, out or root / "reports" / f"{loaded.name}.html", root))
+
+
+@app.command()
+def sync(study: StudyFile, overrides: Overrides = None, plugin: Plugins = None, root: Root = RUNS) -> None:
+    """Bring MLflow up to date with the stored results; nothing is computed, nothing is doubled."""
+    from robustmeta import api
+
+    tracked = api.sync(api.load_study(study, overrides or (), plugin or ()), root)
+    typer.echo(f"experiment {tracked.experiment_id} at {tracked.tracking_uri}")
+
+
+@app.command()
+def ui(
+    root: Root = RUNS,
+    port: Annotated[int, typer.Option(help="Port of the server.", min=1, max=65535)] = 5000,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open a browser.")] = False,
+) -> None:
+    """Serve MLflow and open the robustness curves, until Ctrl-C."""
+    from robustmeta.tracking.server import ui as serve
+
+    with suppress(KeyboardInterrupt):
+        serve(root, port, not no_open, typer.echo)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a study, for editors.
+
+    Put ``# yaml-language-server: $schema=study.schema.json`` on the first line of a study after
+    ``robustmeta schema > study.schema.json``.
+    """
+    from robustmeta.config.schema import study_schema
+
+    output.emit(study_schema())
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str | None, typer.Argument(help="domains, methods (or learners), corruptions, ...")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what a study can use."""
+    rows = discover.listing(kind)
+    if as_json:
+        output.emit({"components": rows})
+    else:
+        typer.echo(output.table(("KIND", "NAME", "ORIGIN", "WHAT"), [list(r.values()) for r in rows]))
+
+
+@app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="A name, kind:name, module:attr or file.py:attr.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Show one component: its fields, defaults, paper and origin."""
+    with output.quiet(as_json):
+        found = discover.describe(name)
+    if as_json:
+        output.emit(found)
+    else:
+        typer.echo(show.description(found))
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A corruption: file.py:attr, module:attr or a name.", show_default=False)],
+    sheet: Annotated[Path | None, typer.Option(help="Draw it at its levels into this PNG file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Test a corruption, and draw it at its levels."""
+    with output.quiet(as_json):
+        found = discover.check(name, sheet)
+    if as_json:
+        output.emit(found)
+    else:
+        typer.echo(show.checked(found))
+    if not found["passed"]:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    typer.echo(f"robustmeta {version('robustmeta')}")

@@ -1,0 +1,131 @@
+"""What the commands print: the same facts as text for people and as plain objects for JSON."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from robustmeta.cli.output import table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from robustmeta.api import Finished
+    from robustmeta.store.results import Outcome, Results
+    from robustmeta.study.plan import Row
+
+COLUMNS = (
+    *("learner", "family", "source", "target", "shift", "place", "severity", "eps", "metric", "mean", "low", "high"),
+    *("n_episodes", "n_seeds", "interval", "transductive", "baseline", "gain", "gain_low", "gain_high"),
+)
+
+
+def finished(run: "Finished") -> dict[str, Any]:
+    """The object of ``run --json``."""
+    outcome, tracked = run.results.outcome, run.tracked
+    keys = ("tracking_uri", "experiment_id", "run_id")
+    rows = _rows(run.results.points, COLUMNS)
+    return {
+        "study": run.results.study.name,
+        "cells": {
+            "planned": outcome.planned,
+            "cached": outcome.cached,
+            "computed": outcome.computed,
+            "failed": len(outcome.failures),
+        },
+        "mlflow": {key: getattr(tracked, key) if tracked else None for key in keys},
+        "results": [{**row, "severity": _whole(row["severity"])} for row in rows],
+    }
+
+
+def _rows(frame: "pd.DataFrame", columns: Sequence[str]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in frame[list(columns)].itertuples(index=False, name=None)]
+
+
+def _whole(severity: float) -> int | None:
+    return None if math.isnan(severity) else int(severity)
+
+
+def cells(outcome: "Outcome") -> str:
+    """One line on what a run did."""
+    failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
+    return f"{outcome.planned} cells: {outcome.cached} were there, {outcome.computed} computed{failed}"
+
+
+def results(found: "Results") -> str:
+    """Accuracy in per cent with the half width of its interval, and the gain over the baseline in points."""
+    rows = [row for row in _rows(found.points, (*COLUMNS, "axis", "notes")) if row["metric"] == "accuracy"]
+    if not rows:
+        return "no results"
+    learners = {row["learner"]: row["learner"] + " (transductive)" * bool(row["transductive"]) for row in rows}
+    shown: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in rows:
+        strength = "" if row["axis"] == "clean" else f"{row['severity'] if row['axis'] == 'severity' else row['eps']:g}"
+        shown.setdefault((row["target"], row["shift"], strength), {})[row["learner"]] = _accuracy(row)
+    body = [[*place, *(cells.get(name, "") for name in learners)] for place, cells in shown.items()]
+    head = "accuracy % ± half of the 95% interval; in brackets the gain over the baseline in points, * if it is not 0"
+    notes = dict.fromkeys(f"{row['shift']}: {row['notes']}" for row in rows if row["notes"])
+    return "\n".join([head, table(("TARGET", "SHIFT", "STRENGTH", *learners.values()), body), *notes])
+
+
+def _accuracy(row: Mapping[str, Any]) -> str:
+    if math.isnan(row["mean"]):
+        return "failed"
+    text = f"{100 * row['mean']:.1f} ±{50 * (row['high'] - row['low']):.1f}"
+    if not row["baseline"] or math.isnan(row["gain"]):
+        return text
+    clear = "*" if row["gain_low"] > 0 or row["gain_high"] < 0 else ""
+    return f"{text} ({100 * row['gain']:+.1f}{clear})"
+
+
+def plan(study: str, rows: "Iterable[Row]") -> dict[str, Any]:
+    """The object of ``plan --json``."""
+    rows = list(rows)
+    missing = [r for r in rows if not r.cached]
+    return {
+        "study": study,
+        "cells": {"planned": len(rows), "cached": len(rows) - len(missing), "missing": len(missing)},
+        "passes": {"planned": sum(r.passes for r in rows), "missing": sum(r.passes for r in missing)},
+        "rows": [vars(r) for r in rows],
+    }
+
+
+def plan_text(rows: "Iterable[Row]") -> str:
+    """A line for each learner and shift: cells, how many are there, and images to send through a network."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.learner, row.kind, row.shift), []).append(row)
+    body = [[*names, len(group), sum(r.cached for r in group), *_passes(group)] for names, group in groups.items()]
+    every = [r for group in groups.values() for r in group]
+    body.append(["all", "", "", len(every), sum(r.cached for r in every), *_passes(every)])
+    return table(("LEARNER", "CELL", "SHIFT", "CELLS", "THERE", "IMAGE PASSES", "TO DO"), body)
+
+
+def _passes(rows: "Iterable[Row]") -> tuple[int, int]:
+    rows = list(rows)
+    return sum(r.passes for r in rows), sum(r.passes for r in rows if not r.cached)
+
+
+def description(found: Mapping[str, Any]) -> str:
+    """A component for people."""
+    parts = [f"{found['name']} ({found['kind']})", "", found["doc"], ""]
+    for key in ("paper", "origin", "version", "family"):
+        parts += [f"{key}: {found[key]}"] if found.get(key) else []
+    for name, levels in found.get("tables", {}).items():
+        parts.append(f"severity table {name}: {', '.join(map(str, levels))}")
+    if found["fields"]:
+        rows = [[f["name"], f["type"], _default(f), f["limits"], f["description"]] for f in found["fields"]]
+        parts += ["", table(("FIELD", "TYPE", "DEFAULT", "LIMITS", "WHAT"), rows)]
+    return "\n".join(parts)
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    return "(required)" if field["required"] else json.dumps(field["default"])
+
+
+def checked(found: Mapping[str, Any]) -> str:
+    """The result of ``check`` for people."""
+    failed = [f"FAILED {c['name']}: {c['error']}" for c in found["checks"] if c["error"]]
+    passed = [f"ok     {c['name']}" for c in found["checks"] if not c["error"]]
+    drawn = [f"drawn: {found['sheet']}"] if found["sheet"] else []
+    return "\n".join([*passed, *failed, *drawn])

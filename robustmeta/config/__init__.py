@@ -1,0 +1,1 @@
+"""Studies as pydantic models, and the YAML files they are read from."""

@@ -1,0 +1,226 @@
+"""The abstract components of a study: frozen choices with a name, a version and, where they have one, a paper."""
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from robustmeta.registry import register, source_digest
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from robustmeta.core import Batch, Classifier, Domain, Head, StepStats, Tasks, TaskShape, Traits
+    from robustmeta.rng import Rng
+
+Location = tuple[int | str, ...]
+
+
+def nested(errors: Iterable[Any], prefix: Location = ()) -> list[InitErrorDetails]:
+    """The errors of a model that stands inside another, with their place in the outer one."""
+    out: list[InitErrorDetails] = []
+    for e in errors:
+        kind = PydanticCustomError(e["type"], "{text}", {"text": e["msg"].removeprefix("Value error, ")})
+        out.append(InitErrorDetails(type=kind, loc=(*prefix, *e["loc"]), input=e["input"]))
+    return out
+
+
+class Frozen(BaseModel):
+    """Immutable choices; an unknown key is an error that suggests a near one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, value: Any, handler: Callable[[Any], Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise explained(error, cls.model_fields) from None
+
+
+def explained(error: ValidationError, known: Iterable[str]) -> ValidationError:
+    """The same errors, where those of unknown keys suggest a known one."""
+    known, details = list(known), []
+    for e in error.errors(include_url=False):
+        if e["type"] == "extra_forbidden" and len(e["loc"]) == 1:
+            near = difflib.get_close_matches(str(e["loc"][0]), known, 1, 0.6)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+            e = {**e, "type": "unknown_key", "msg": f"unknown key; {hint}"}
+        details.append(e)
+    return ValidationError.from_exception_data(error.title, nested(details))
+
+
+class Component(Frozen):
+    """A component of a study. Its fields are its choices; none of them is a hidden state.
+
+    ``identity()`` is what a cell's key is made of: name, version, fields without paths, and for a plug-in the hash of
+    its source.
+    """
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    paper: ClassVar[str] = ""
+
+    @model_serializer(mode="wrap")
+    def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"name": self.name, **handler(self)}
+
+    def identity(self) -> dict[str, Any]:
+        """The canonical description of this component (JSON types only), without paths and labels."""
+        source = source_digest(type(self).__module__)
+        fields = {k: v for k, v in self.model_dump(mode="json").items() if not self._is_path(k)}
+        return {**fields, "version": self.version, **({"source": source} if source else {})}
+
+    def _is_path(self, key: str) -> bool:
+        return isinstance(getattr(self, key), Path)
+
+
+C = TypeVar("C", bound="type[Component]")
+
+
+def component(name: str, *, version: int = 1, paper: str = "") -> Callable[[C], C]:
+    """Name a component class and register it under its kind."""
+
+    def wrap(cls: C) -> C:
+        cls.name, cls.version, cls.paper = name, version, paper
+        register(cls.kind, name, cls)
+        return cls
+
+    return wrap
+
+
+class Source(Component, ABC):
+    """Where a domain comes from. A field ``split`` divides classes, never the images of one class."""
+
+    kind: ClassVar[str] = "domains"
+
+    @abstractmethod
+    def digest(self) -> str:
+        """The data key: a hash of the bytes the images are made from (and of what renders them); cheap."""
+
+    @abstractmethod
+    def load(self, size: int, channels: int) -> "Domain":
+        """Images of size x size pixels and 1 or 3 channels. Raises DataError for missing or broken data."""
+
+
+class Backbone(Component, ABC):
+    """A network from images to features, built without a head."""
+
+    kind: ClassVar[str] = "backbones"
+
+    @abstractmethod
+    def build(self, size: int, channels: int) -> "nn.Module":
+        """A module (N, C, H, W) -> (N, D) with an int attribute ``features`` = D; weights from torch's RNG."""
+
+    @abstractmethod
+    def alone(self) -> bool:
+        """Whether the features of an image depend on it alone, so that a whole domain can be embedded at once."""
+
+
+class Adaptation(Component, ABC):
+    """What a trained network does with a support set. It never changes the network."""
+
+    kind: ClassVar[str] = "adaptations"
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    """Fields tuned on source validation unless the study says otherwise, with the values tried."""
+
+    @abstractmethod
+    def adapt(self, net: "nn.Module", support_x: "Tensor", support_y: "Tensor", way: int, rng: "Rng") -> "Classifier":
+        """Adapt to T tasks: support_x (T, S, C, H, W), support_y (T, S); ``rng`` has one key a task."""
+
+    @abstractmethod
+    def passes(self, shape: "TaskShape", tasks: int) -> int:
+        """Images that adapting to that many tasks sends forward through the backbone."""
+
+
+class EmbeddingAdaptation(Adaptation, ABC):
+    """An adaptation on fixed features, so that a whole domain is embedded once."""
+
+    @abstractmethod
+    def embed(self, net: "nn.Module", x: "Tensor") -> "Tensor":
+        """(N, C, H, W) -> (N, D)."""
+
+    @abstractmethod
+    def fit(self, z: "Tensor", y: "Tensor", way: int) -> "Head":
+        """A head for T tasks from support features (T, S, D) and labels (T, S)."""
+
+    @abstractmethod
+    def classifier(self, net: "nn.Module", head: "Head") -> "Classifier":
+        """The head on the features of an image that depend on it alone."""
+
+
+class Method(Component, ABC):
+    """How a learner is trained."""
+
+    kind: ClassVar[str] = "methods"
+    family: ClassVar[str] = ""
+    traits: ClassVar["Traits"]
+
+    @abstractmethod
+    def diet(self) -> "Diet":
+        """What one training step eats."""
+
+    @abstractmethod
+    def build(self, backbone: Backbone, size: int, channels: int, classes: int) -> "nn.Module":
+        """The network to train, for a source domain of that many classes."""
+
+    @abstractmethod
+    def optimiser(
+        self, net: "nn.Module", steps: int
+    ) -> "tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]":
+        """The outer optimiser and its schedule over that many steps."""
+
+    @abstractmethod
+    def backward(self, net: "nn.Module", batch: "Tasks | Batch", rng: "Rng") -> "StepStats":
+        """Fill ``.grad`` of the network from one step's batch. ``rng`` has one key: the step."""
+
+    @abstractmethod
+    def passes(self) -> int:
+        """Images that one training step sends forward through the backbone."""
+
+    @abstractmethod
+    def adaptation(self) -> Adaptation:
+        """How the trained network meets a new task unless the study says otherwise; also used for model selection."""
+
+
+class Diet(Frozen):
+    """What a training step eats: ``tasks`` episodes of a shape, or, with ``batch`` set, that many plain images."""
+
+    way: int = 5
+    shot: int = 5
+    query: int = 5
+    tasks: int = 4
+    batch: int = 0
+
+    @property
+    def images(self) -> int:
+        """Images that the sampler delivers for a step."""
+        return self.batch or self.tasks * self.way * (self.shot + self.query)
+
+
+class Attack(Component, ABC):
+    """A search for a worse query within a ball around it, through the adapted classifier."""
+
+    kind: ClassVar[str] = "attacks"
+
+    @abstractmethod
+    def perturb(self, classifier: "Classifier", x: "Tensor", y: "Tensor", eps: float, rng: "Rng") -> "Tensor":
+        """Perturb x (T, Q, C, H, W), y (T, Q): the same shape, within eps and [0, 1]; rng.keys are (T, Q)."""
+
+    @abstractmethod
+    def passes(self) -> int:
+        """Forward passes that it makes for each query image."""

@@ -1,0 +1,126 @@
+"""The JSON schema (draft 2020-12) of a study, for editors: every registered component with its fields."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from robustmeta.config.components import Adaptation, Attack, Component, Method, Source
+from robustmeta.config.study import Learner, ShiftEntry, Study, Target
+from robustmeta.core import Corruption
+from robustmeta.registry import ComponentError, entries, resolve
+
+Schema = dict[str, Any]
+
+_OWN = {"type": "string", "pattern": ":", "description": "A component of yours: module:attr or file.py:attr."}
+_NUMBERS = {"integer": r"^[-+]?[0-9]+(_[0-9]+)*$", "number": r"^[-+]?[0-9]+(/[0-9]+|(_[0-9]+)+)$"}
+_ATTACK_KEYS = ("label", "episodes", "eps")
+_CORRUPTION_KEYS = ("label", "episodes", "place", "severity", "table", "levels")
+
+
+def study_schema() -> Schema:
+    """What a study file may hold. Components that cannot be loaded are left out."""
+    schema = Study.model_json_schema()
+    defs = schema["$defs"]
+    for name in ("Adaptation", "Attack", "Method", "Source"):
+        del defs[name]
+    own, shift = (defs[m.__name__]["properties"] for m in (Learner, ShiftEntry))
+    defs["Target"] = _any(Target, _entries("domains", Source, _pick(own, ("label",)), defs))
+    defs["Learner"] = _any(Learner, _learners(_pick(own, ("label", "tune")), defs))
+    defs["ShiftEntry"] = _any(ShiftEntry, [*_corruptions(shift), *_attacks(shift, defs)])
+    backbones = _entries("backbones", Component, {}, defs)
+    schema["properties"]["backbone"] = {"anyOf": [_names("backbones"), *backbones]}
+    schema["required"] = [f for f in schema["required"] if f != "backbone"]
+    whole: Schema = _as_written(schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "title": "A robustmeta study"}
+
+
+def loaded(kind: str, base: type) -> dict[str, Any]:
+    """The components of a kind that load, by name. A broken package must not take the others with it."""
+    found: dict[str, Any] = {}
+    for entry in entries(kind):
+        if not entry.name.endswith(":*"):
+            try:
+                component = resolve(kind, entry.name)
+            except ComponentError:
+                continue
+            if isinstance(component, base) or (isinstance(component, type) and issubclass(component, base)):
+                found[entry.name] = component
+    return found
+
+
+def _pick(properties: Mapping[str, Schema], keys: Iterable[str]) -> Schema:
+    return {key: properties[key] for key in keys}
+
+
+def _any(model: type, branches: list[Schema]) -> Schema:
+    return {"description": inspect.cleandoc(model.__doc__ or ""), "anyOf": branches}
+
+
+def _object(title: str, doc: str | None, properties: Schema, required: list[str], *, closed: bool = True) -> Schema:
+    head = {"title": title, "description": inspect.cleandoc(doc or "")}
+    tail = {"additionalProperties": False} if closed else {}
+    return {**head, "type": "object", "properties": properties, "required": required, **tail}
+
+
+def _fields(cls: type[Component], defs: Schema) -> tuple[Schema, list[str]]:
+    schema = cls.model_json_schema()
+    defs.update(schema.get("$defs", {}))
+    return schema.get("properties", {}), schema.get("required", [])
+
+
+def _entries(kind: str, base: type, extra: Schema, defs: Schema, key: str = "name") -> list[Schema]:
+    """A branch for every component of a kind, with fields of the entry around it, and one for a user's own."""
+    branches: list[Schema] = []
+    for name, cls in loaded(kind, base).items():
+        fields, required = _fields(cls, defs)
+        properties = {key: {"const": name}, **extra, **fields}
+        branches.append(_object(name, cls.__doc__, properties, [key, *required]))
+    return [*branches, _object("own", _OWN["description"], {key: _OWN, **extra}, [key], closed=False)]
+
+
+def _names(kind: str) -> Schema:
+    return {"type": "string", "anyOf": [{"enum": [e.name for e in entries(kind)]}, _OWN]}
+
+
+def _learners(extra: Schema, defs: Schema) -> list[Schema]:
+    """A method with its choices; ``adapt`` without a name has the fields of the method's own adaptation."""
+    given = [_names("adaptations"), *_entries("adaptations", Adaptation, {}, defs)]
+    branches = _entries("methods", Method, extra | {"adapt": {"anyOf": given}}, defs)
+    for branch, cls in zip(branches, loaded("methods", Method).values(), strict=False):
+        native = type(cls().adaptation())
+        fields, _ = _fields(native, defs)
+        plain = _object(f"{native.name} (default)", native.__doc__, fields, [])
+        branch["properties"] |= {"adapt": {"anyOf": [plain, *given]}}
+    return branches
+
+
+def _corruptions(shift: Schema) -> list[Schema]:
+    extra = _pick(shift, _CORRUPTION_KEYS)
+    extra["severity"] = {"anyOf": [extra["severity"], extra["severity"]["items"]]}
+    branches: list[Schema] = []
+    for name, corruption in loaded("corruptions", Corruption).items():
+        doc = corruption.function.__doc__
+        table = {"enum": ["auto", *corruption.tables]}
+        properties = {"corruption": {"const": name}, **extra, "table": table}
+        branches.append(_object(name, doc, properties, ["corruption"]))
+    return [*branches, _object("own", _OWN["description"], {"corruption": _OWN, **extra}, ["corruption"])]
+
+
+def _attacks(shift: Schema, defs: Schema) -> list[Schema]:
+    extra = _pick(shift, _ATTACK_KEYS)
+    extra["eps"] = {"anyOf": [extra["eps"], extra["eps"]["items"]]}
+    extra["place"] = {"const": "query"}
+    branches = _entries("attacks", Attack, extra, defs, key="attack")
+    return [{**b, "required": [*b["required"], "eps"]} for b in branches]
+
+
+def _as_written(schema: Any) -> Any:
+    """Editors read 150_000 and 8/255 as text, this package as numbers: let a number be written like that too."""
+    if isinstance(schema, list):
+        return [_as_written(s) for s in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: _as_written(value) for key, value in schema.items()}
+    pattern = _NUMBERS.get(inner["type"]) if isinstance(inner.get("type"), str) else None
+    notes = {k: inner.pop(k) for k in ("title", "description", "default") if pattern and k in inner}
+    return {**notes, "anyOf": [inner, {"type": "string", "pattern": pattern}]} if pattern else inner

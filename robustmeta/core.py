@@ -1,0 +1,397 @@
+"""The nouns of the framework. A study becomes cells; a cell trains one learner or measures it under one shift.
+
+Data flows one way: domain -> episodes (indices) -> tasks (pixels) -> classifier -> records. Shapes: N images, T tasks,
+S support and Q query images a task, C channels, H x W pixels. Images are uint8 in a domain, float in [0, 1] in a task.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from robustmeta.rng import Rng, combine, hash64
+
+Images = Float[Tensor, "N C H W"]
+Bytes = UInt8[Tensor, "N C H W"]
+
+
+class DataError(ValueError):
+    """Data that is missing, broken or too small; the message says what is there and what is wanted."""
+
+
+class StudyError(ValueError):
+    """A study that asks for what cannot be done; the message says what to change."""
+
+
+class CellError(RuntimeError):
+    """A cell that cannot be computed for a reason that concerns it alone; the study goes on without it."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a person should know of a data set: where it comes from and under what licence."""
+
+    title: str
+    origin: str
+    licence: str
+    notes: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """One distribution over labelled images, whole in memory.
+
+    Attributes:
+        images: uint8 (N, C, H, W).
+        labels: int64 (N,), indices into ``classes``.
+        classes: the names of the classes.
+        ids: uint64 (N,), a hash of where each image comes from; the same drawing in two domains has the same id.
+        factors: name -> (N,) values of what else is known of an image (face, script, writer, rotation, ...).
+        card: origin and licence.
+    """
+
+    name: str
+    images: Bytes
+    labels: Int[Tensor, " N"]
+    classes: tuple[str, ...]
+    ids: NDArray[np.uint64]
+    factors: Mapping[str, NDArray[np.str_]]
+    card: Card
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        if not n == len(self.labels) == len(self.ids):
+            raise DataError(f"{self.name}: {n} images, {len(self.labels)} labels and {len(self.ids)} ids")
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise DataError(f"{self.name}: images are {self.images.dtype} {tuple(self.images.shape)}, not uint8 NCHW")
+        if len(np.unique(self.ids)) != n:
+            raise DataError(f"{self.name}: two images share an id")
+
+
+def merge(domains: Sequence[Domain]) -> Domain:
+    """One domain out of several: classes of the same name become one; a factor ``source`` tells them apart.
+
+    An image that stands in two of them (same id) gets an id of its own in each.
+    """
+    if len(domains) == 1:
+        return domains[0]
+    classes = tuple(dict.fromkeys(c for d in domains for c in d.classes))
+    index = {c: i for i, c in enumerate(classes)}
+    labels = [torch.tensor([index[c] for c in d.classes])[d.labels] for d in domains]
+    ids = [combine(np.full(len(d.ids), i, np.uint64), d.ids) for i, d in enumerate(domains)]
+    shared = set.intersection(*(set(d.factors) for d in domains))
+    factors = {f: np.concatenate([np.asarray(d.factors[f]).astype(str) for d in domains]) for f in sorted(shared)}
+    factors["source"] = np.concatenate([np.full(len(d.ids), f"{i}:{d.name}") for i, d in enumerate(domains)])
+    name = "+".join(d.name for d in domains)
+    images = torch.cat([d.images for d in domains])
+    return Domain(name, images, torch.cat(labels), classes, np.concatenate(ids), factors, domains[0].card)
+
+
+@dataclass(frozen=True)
+class TaskShape:
+    """``way`` classes a task, ``shot`` support and ``query`` query images a class."""
+
+    way: int
+    shot: int
+    query: int
+
+    @property
+    def images(self) -> int:
+        """Images in one task."""
+        return self.way * (self.shot + self.query)
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """A batch of T tasks as indices into a domain; pixels are gathered later, from any view of it.
+
+    Attributes:
+        number: uint64 (T,), absolute episode numbers; every random draw of an episode is keyed by its number.
+        support, query: int64 (T, S) and (T, Q), rows of the domain.
+        support_y, query_y: their labels in 0..way-1.
+    """
+
+    number: NDArray[np.uint64]
+    support: Int[Tensor, "T S"]
+    support_y: Int[Tensor, "T S"]
+    query: Int[Tensor, "T Q"]
+    query_y: Int[Tensor, "T Q"]
+    way: int
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    @property
+    def shape(self) -> TaskShape:
+        """Their shape, on average where supports are not balanced."""
+        return TaskShape(self.way, self.support.shape[1] // self.way, self.query.shape[1] // self.way)
+
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of the domain that they use, each once, in order."""
+        return np.unique(np.concatenate([self.support.numpy().ravel(), self.query.numpy().ravel()]))
+
+    def __getitem__(self, rows: slice) -> "Episodes":
+        support, query = (self.support[rows], self.support_y[rows]), (self.query[rows], self.query_y[rows])
+        return Episodes(self.number[rows], *support, *query, self.way)
+
+
+def sample(domain: Domain, shape: TaskShape, seed: int, start: int, stop: int, stream: str = "episode") -> Episodes:
+    """Episodes start..stop-1 of a domain: a pure function of (seed, number, shape, class names, ids), never of pixels.
+
+    Every class and every image gets a random rank from its name or id, so the order of rows does not matter. The query
+    of a class is drawn before its support: the shot can change without changing the query.
+
+    Raises:
+        StudyError: fewer classes, or fewer images in a class, than the shape asks for.
+    """
+    labels = domain.labels.numpy()
+    sizes = np.bincount(labels, minlength=len(domain.classes))
+    wanted = shape.query + shape.shot
+    able = np.flatnonzero(sizes >= wanted)
+    if len(able) < shape.way:
+        raise StudyError(
+            f"{domain.name}: a {shape.way}-way task with {shape.shot} support and {shape.query} query images a class "
+            f"needs {shape.way} classes of at least {wanted} images; there are {len(domain.classes)} classes, "
+            f"{len(able)} of that size (the largest has {sizes.max(initial=0)})"
+        )
+    number = np.arange(start, stop, dtype=np.uint64)
+    key = Rng(seed, (stream,), number).bits(1)  # (T, 1)
+    names = np.array([hash64(domain.classes[c]) for c in able], np.uint64)
+    chosen = able[np.argsort(combine(key, names[None]), axis=1)[:, : shape.way]]  # (T, way)
+
+    members = np.full((len(domain.classes), sizes.max()), -1)
+    order = np.argsort(labels, kind="stable")
+    members[labels[order], np.arange(len(order)) - (np.cumsum(sizes) - sizes)[labels[order]]] = order
+    rows = members[chosen]  # (T, way, most images a class), -1 where there is none
+    score = combine(key[..., None], domain.ids[rows])
+    score[rows < 0] = np.iinfo(np.uint64).max
+    first = np.argsort(score, axis=2)[..., :wanted]
+    rows, score = np.take_along_axis(rows, first, 2), np.take_along_axis(score, first, 2)
+
+    def part(columns: slice) -> tuple[Tensor, Tensor]:
+        r, s = rows[..., columns], score[..., columns]
+        y = np.broadcast_to(np.arange(shape.way)[None, :, None], r.shape)
+        flat = (len(number), -1)
+        shuffle = np.argsort(combine(s.reshape(flat), np.ones(1, np.uint64)), axis=1)
+        take = [torch.from_numpy(np.take_along_axis(a.reshape(flat), shuffle, 1)) for a in (r, y)]
+        return take[0], take[1]
+
+    query, query_y = part(slice(0, shape.query))
+    support, support_y = part(slice(shape.query, wanted))
+    return Episodes(number, support, support_y, query, query_y, shape.way)
+
+
+@dataclass(frozen=True, eq=False)
+class Tasks:
+    """The pixels of a batch of tasks, float32 in [0, 1], with their labels. A single task is T = 1."""
+
+    support_x: Float[Tensor, "T S C H W"]
+    support_y: Int[Tensor, "T S"]
+    query_x: Float[Tensor, "T Q C H W"]
+    query_y: Int[Tensor, "T Q"]
+    way: int
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Plain labelled images, float32 in [0, 1], for methods that do not train on tasks."""
+
+    x: Float[Tensor, "B C H W"]
+    y: Int[Tensor, " B"]
+
+
+def to_float(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """uint8 to float32 in [0, 1]."""
+    return images.float().div_(255)
+
+
+def gather(episodes: Episodes, support: Bytes, query: Bytes) -> Tasks:
+    """The pixels of episodes from a view of the domain for the support and one for the query."""
+    return Tasks(
+        to_float(support[episodes.support]),
+        episodes.support_y,
+        to_float(query[episodes.query]),
+        episodes.query_y,
+        episodes.way,
+    )
+
+
+class Classifier(Protocol):
+    """A learner adapted to T tasks. Calling it is differentiable in x and changes nothing.
+
+    ``coupled`` says that the logits of a query depend on the other queries of its task (transductive).
+    """
+
+    coupled: bool
+
+    def __call__(self, x: Float[Tensor, "T Q C H W"]) -> Float[Tensor, "T Q way"]:
+        """Logits."""
+        ...
+
+    def select(self, tasks: slice) -> "Classifier":
+        """The classifier of some of the tasks."""
+        ...
+
+
+class Head(Protocol):
+    """A classifier on features, fitted to the supports of T tasks. ``coupled`` as in ``Classifier``."""
+
+    coupled: bool
+
+    def __call__(self, z: Float[Tensor, "T Q D"]) -> Float[Tensor, "T Q way"]:
+        """Logits."""
+        ...
+
+    def select(self, tasks: slice) -> "Head":
+        """The head of some of the tasks."""
+        ...
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What holds for a method by construction; the contract tests check it."""
+
+    fixed_way: bool
+    """A network trained for one number of classes serves no other."""
+    equivariant: bool
+    """Permuting the classes of the support permutes the logits."""
+    order_free: bool
+    """The order of the support does not matter."""
+    embeds: bool
+    """The network maps an image to features without looking at a support set."""
+
+
+@dataclass(frozen=True)
+class StepStats:
+    """What one training step reports. ``passes`` counts images through the network, forward."""
+
+    loss: float
+    passes: int
+
+
+CorruptionFunction = Callable[[Images, Any, Rng], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Corruption:
+    """A law that degrades images and knows no model: ``function(x, level, rng) -> x``, x float (N, C, H, W) in [0, 1].
+
+    Attributes:
+        tables: severity tables by name ("224", "64", "32", "ink-28", or "levels" for one that fits all sizes), each a
+            tuple of up to five levels, mild to strong. Empty if the user must give levels.
+        family: noise, blur, weather, digital, ...
+        monotone: mean distortion grows with severity (checked), unless the author says it need not.
+        version: rises when the numbers change. source: hash of a plug-in's file, "" for ours.
+        paper: where the law stands.
+    """
+
+    name: str
+    function: CorruptionFunction
+    tables: Mapping[str, tuple[object, ...]]
+    family: str
+    version: int = 1
+    monotone: bool = True
+    paper: str = ""
+    source: str = ""
+    origin: str = ""
+    module: str = ""
+
+    def table(self, size: int, name: str = "auto") -> tuple[str, tuple[object, ...]]:
+        """The severity table for images whose short side is ``size``: its name and levels.
+
+        ``auto``: the only table, else the largest published size not above ``size``, else the smallest published.
+
+        Raises:
+            KeyError: no table of that name.
+        """
+        if name != "auto":
+            return name, self.tables[name]
+        if len(self.tables) == 1:
+            return next(iter(self.tables.items()))
+        sizes = sorted(int(t) for t in self.tables if t.isdecimal())
+        best = max((s for s in sizes if s <= size), default=sizes[0])
+        return str(best), self.tables[str(best)]
+
+    def __call__(self, images: Bytes, level: object, rng: Rng, chunk: int = 256) -> Bytes:
+        """Corrupt uint8 images; row i depends on ``rng.keys[i]`` alone. Values are cut to uint8 as np.uint8 does.
+
+        Raises:
+            CellError: the function raised, or returned another shape, NaN, or values outside [0, 1].
+        """
+        out = torch.empty_like(images)
+        for start in range(0, len(images), chunk):
+            rows = slice(start, start + chunk)
+            out[rows] = self._apply(images[rows], level, rng.at(rows))
+        return out
+
+    def _apply(self, images: Bytes, level: object, rng: Rng) -> Bytes:
+        x = to_float(images)
+        try:
+            y = self.function(x, level, rng)
+        except Exception as error:
+            raise CellError(f"corruption {self.name} raised {type(error).__name__}: {error}") from error
+        if not isinstance(y, Tensor) or y.shape != x.shape:
+            got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise CellError(f"corruption {self.name} returned {got}; expected a tensor of shape {tuple(x.shape)}")
+        if not torch.isfinite(y).all():
+            raise CellError(f"corruption {self.name} returned NaN or infinite values; return values in [0, 1]")
+        if y.min() < -1e-6 or y.max() > 1 + 1e-6:
+            low, high = float(y.min()), float(y.max())
+            raise CellError(f"corruption {self.name} returned values in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
+        return to_bytes(y)
+
+
+def to_bytes(x: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
+    """[0, 1] to uint8 by truncation, as the published corruptions store images; a guard keeps k/255 at k."""
+    return x.mul(255).add_(1e-3).clamp_(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A corruption at one level, as part of a shift."""
+
+    corruption: Corruption
+    level: object
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """What is done to the tasks of a target domain, at one strength. Clean is a shift with no stage.
+
+    Attributes:
+        label: names the curve that this point belongs to; unique in a study with ``value``.
+        support, query: corruptions in order.
+        axis: "severity" or "eps" ("" for clean); value: the strength on it.
+        attack: an attack on the query through the adapted classifier, or None.
+        episodes: how many of the first episodes it is measured on.
+        place: support, query or both. notes: what a reader must know wherever the number appears.
+    """
+
+    label: str
+    place: str
+    axis: str
+    value: float
+    episodes: int
+    support: tuple[Stage, ...] = ()
+    query: tuple[Stage, ...] = ()
+    attack: object | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def step(self) -> int:
+        """Its integer place on a curve: the severity, or 1000 x eps; 0 is clean."""
+        return round(1000 * self.value) if self.axis == "eps" else int(self.value)
+
+    def clean(self) -> "Shift":
+        """The same without its stages and attack."""
+        return replace(self, support=(), query=(), attack=None)
+
+
+def copy_state(net: nn.Module) -> dict[str, Tensor]:
+    """A detached copy of a network's parameters and buffers."""
+    return {k: v.detach().clone() for k, v in net.state_dict().items()}

@@ -1,0 +1,22 @@
+"""Loss of contrast."""
+
+from torch import Tensor
+
+from robustmeta.corruptions.decorator import corruption
+from robustmeta.functional import photometric
+from robustmeta.rng import Rng
+
+
+@corruption(
+    family="digital",
+    tables={
+        "224": (0.4, 0.3, 0.2, 0.1, 0.05),
+        "64": (0.4, 0.3, 0.2, 0.1, 0.05),
+        "32": (0.75, 0.5, 0.4, 0.3, 0.15),
+        "ink-28": (0.4, 0.3, 0.2, 0.1, 0.05),
+    },
+    paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
+)
+def contrast(x: Tensor, factor: float, rng: Rng) -> Tensor:
+    """μ + factor · (x − μ), cut to [0, 1]; μ is the mean of each channel of each image."""
+    return photometric.contrast(x, factor)

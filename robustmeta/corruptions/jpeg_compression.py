@@ -1,0 +1,24 @@
+"""JPEG artefacts."""
+
+import torch
+from torch import Tensor
+
+from robustmeta.corruptions.decorator import corruption
+from robustmeta.functional.compression import jpeg
+from robustmeta.rng import Rng
+
+
+@corruption(
+    family="digital",
+    tables={
+        "224": (25, 18, 15, 10, 7),
+        "64": (65, 58, 50, 40, 25),
+        "32": (80, 65, 58, 50, 40),
+        "ink-28": (15, 10, 7, 4, 2),
+    },
+    paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
+)
+def jpeg_compression(x: Tensor, quality: int, rng: Rng) -> Tensor:
+    """Through a JPEG file of that quality (1 to 95), as Pillow writes and reads it; x is rounded to 8 bits before."""
+    pixels = x.mul(255).round_().byte()
+    return torch.stack([jpeg(image, quality) for image in pixels]).float().div_(255)

@@ -1,0 +1,126 @@
+"""Gradient descent inside a task, for many tasks at once: every parameter that a task owns has a leading T."""
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from robustmeta.functional.normalise import Statistics, batch_statistics, given_statistics
+from robustmeta.rng import Rng
+
+Params = dict[str, Tensor]
+S = TypeVar("S")
+Order = Literal[0, 1, 2]
+
+BATCHED_UP_TO = 10
+"""Images a task up to which one pass, its convolutions grouped by task, beats a loop over tasks on a CPU."""
+
+
+def per_task(
+    net: nn.Module,
+    shared: Params,
+    own: Params,
+    x: Float[Tensor, "T N C H W"],
+    given: Statistics | None = None,
+    *,
+    record: bool = False,
+    batched: bool | None = None,
+) -> tuple[Float[Tensor, "T N D"], Statistics]:
+    """Send each task's images through the network under its own parameters.
+
+    ``net`` is any module whose forward pass changes nothing; ``shared`` are parameters that all tasks share, ``own``
+    those with a leading T, both by their names in ``net``. Normalisation uses the statistics ``given`` (with a leading
+    T) or else those of each task's images; on ``record`` these are returned, otherwise none. ``batched`` sends all tasks
+    through in one pass, or loops over them; None decides by shape, and the results are the same to rounding.
+    """
+
+    def one(params: Params, images: Tensor, statistics: Statistics | None) -> tuple[Tensor, Statistics]:
+        with batch_statistics(record=record) if statistics is None else given_statistics(statistics) as tape:
+            return functional_call(net, {**shared, **params}, (images,)), tape
+
+    if x.shape[1] <= BATCHED_UP_TO if batched is None else batched:
+        return vmap(one, in_dims=(0, 0, None if given is None else 0))(own, x, given)
+    params = {k: v.unbind() for k, v in own.items()}
+    statistics = {k: (mean.unbind(), variance.unbind()) for k, (mean, variance) in (given or {}).items()}
+    outputs, tapes = [], []
+    for t, images in enumerate(x.unbind()):
+        given_t = None if given is None else {k: (mean[t], variance[t]) for k, (mean, variance) in statistics.items()}
+        output, tape = one({k: v[t] for k, v in params.items()}, images, given_t)
+        outputs.append(output)
+        tapes.append(tape)
+    used = {k: (torch.stack([t[k][0] for t in tapes]), torch.stack([t[k][1] for t in tapes])) for k in tapes[0]}
+    return torch.stack(outputs), used
+
+
+def task_losses(logits: Float[Tensor, "T N way"], y: Int[Tensor, "T N"]) -> Float[Tensor, " T"]:
+    """The mean cross-entropy of each task."""
+    return F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view_as(y).mean(1)
+
+
+def descend(
+    losses: Callable[[Params, int], Float[Tensor, " T"]],
+    params: Params,
+    update: Callable[[Params, Params, S], tuple[Params, S]],
+    state: S,
+    steps: int,
+    order: Order,
+) -> tuple[Params, S]:
+    """Take ``steps`` steps from parameters with a leading T: φₖ₊₁ = update(φₖ, ∇ Lₖ(φₖ)).
+
+    ``losses`` is (params, k) -> the loss of each task at step k; ``update`` is (params, gradients, state) -> the next
+    params and state. ``order`` is how the result depends on the start when it is differentiated: 2 = as it does (MAML),
+    1 = as if the gradients were constants (FOMAML), 0 = not at all (no graph is kept).
+    """
+    for k in range(steps):
+        if order == 0:
+            params = {name: p.detach().requires_grad_() for name, p in params.items()}
+        with torch.enable_grad():
+            total = losses(params, k).sum()
+        gradients = torch.autograd.grad(total, list(params.values()), create_graph=order == 2)
+        with torch.set_grad_enabled(order > 0):
+            params, state = update(params, dict(zip(params, gradients, strict=True)), state)
+    return params, state
+
+
+def sgd(rate: float) -> Callable[[Params, Params, None], tuple[Params, None]]:
+    """Plain gradient steps: φ − rate · g."""
+
+    def update(params: Params, gradients: Params, state: None) -> tuple[Params, None]:
+        return {k: p - rate * gradients[k] for k, p in params.items()}, state
+
+    return update
+
+
+AdamState = tuple[Params, Tensor]
+"""Second moments, and how many updates they average (a scalar)."""
+
+
+def adam(
+    rate: float, beta2: float = 0.999, eps: float = 1e-8
+) -> Callable[[Params, Params, AdamState], tuple[Params, AdamState]]:
+    """Adam without momentum (Kingma and Ba 2015, algorithm 1 with β₁ = 0): φ − rate · g / (√(v / (1 − β₂ᵗ)) + ε)."""
+
+    def update(params: Params, gradients: Params, state: AdamState) -> tuple[Params, AdamState]:
+        second, updates = state
+        updates = updates + 1
+        correction = 1 - beta2**updates
+        second = {k: beta2 * v + (1 - beta2) * gradients[k].square() for k, v in second.items()}
+        scaled = {k: gradients[k] / ((v / correction).sqrt() + eps) for k, v in second.items()}
+        return {k: p - rate * scaled[k] for k, p in params.items()}, (second, updates)
+
+    return update
+
+
+def minibatches(rng: Rng, images: int, batch: int, steps: int) -> Int[Tensor, "T steps B"]:
+    """Rows of each mini-batch: passes through a task's images, each in a new order; a batch may span two passes.
+
+    B = min(batch, images); ``rng`` has one key a task.
+    """
+    batch = min(batch, images)
+    passes = -(-steps * batch // images)
+    rows = torch.cat([rng.permutation(images) for _ in range(passes)], -1)
+    return rows[:, : steps * batch].unflatten(1, (steps, batch))

@@ -1,0 +1,59 @@
+"""What built-in methods share: checked diets, and the usual outer optimiser."""
+
+from abc import ABC
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from pydantic import field_validator
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
+
+from robustmeta.config.components import Diet, Method
+from robustmeta.core import Batch, Tasks
+
+B = TypeVar("B", Tasks, Batch)
+Outer = tuple[torch.optim.Optimizer, LRScheduler]
+
+
+def expect(batch: Tasks | Batch, kind: type[B]) -> B:
+    """The batch, if it is of the kind that the method's diet asks for; else TypeError."""
+    if not isinstance(batch, kind):
+        raise TypeError(f"this method's diet asks for {kind.__name__}, got {type(batch).__name__}")
+    return batch
+
+
+def adam_cosine(net: nn.Module, rate: float, steps: int) -> Outer:
+    """Adam whose rate falls to zero along half a cosine over the steps."""
+    optimiser = torch.optim.Adam(net.parameters(), lr=rate)
+    return optimiser, CosineAnnealingLR(optimiser, T_max=max(steps, 1))
+
+
+class Episodic(Method, ABC):
+    """A method that trains on tasks. A ``train`` given in part is completed from the method's own default."""
+
+    least_query: ClassVar[int] = 1
+
+    train: Diet
+
+    @field_validator("train", mode="before")
+    @classmethod
+    def _complete(cls, value: Any) -> Any:
+        return complete(cls, value)
+
+    @field_validator("train")
+    @classmethod
+    def _sensible(cls, value: Diet) -> Diet:
+        least = {"way": 2, "shot": 1, "query": cls.least_query, "tasks": 1}
+        if value.batch or any(getattr(value, k) < v for k, v in least.items()):
+            wanted = ", ".join(f"{k} >= {v}" for k, v in least.items())
+            raise ValueError(f"{cls.name} trains on tasks: expected {wanted} and batch 0; got {value}")
+        return value
+
+    def diet(self) -> Diet:
+        """The field ``train``."""
+        return self.train
+
+
+def complete(cls: type[Method], value: Any) -> Any:
+    """A diet given in part, completed from the method's default."""
+    return {**cls.model_fields["train"].default.model_dump(), **value} if isinstance(value, dict) else value

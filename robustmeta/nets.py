@@ -1,0 +1,128 @@
+"""The modules that learners share: a normalisation layer that never writes, and a network of a body and a head."""
+
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from robustmeta.core import StudyError
+from robustmeta.functional.inner_loop import AdamState, Params
+from robustmeta.functional.normalise import Statistics, in_scope
+
+Mode = Literal["auto", "batch", "support_plus_one"]
+"""Whose statistics normalise a query: ``auto`` = the support's where weights adapt and the running ones otherwise (both
+inductive), ``batch`` = those of all queries of the task together (transductive), ``support_plus_one`` = those of the
+support and this query."""
+
+Layers = Literal["all", "head", "body"]
+
+
+class Norm(nn.Module):
+    """Batch normalisation that writes nothing in ``forward``; scopes of ``functional.normalise`` choose its statistics.
+
+    Outside of a scope these are the running averages, which only ``Network.follow`` changes.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, mode: Mode = "auto", eps: float = 1e-5) -> None:
+        super().__init__()
+        self.mode: Mode = mode
+        self.key = ""
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        return in_scope(self.key, x, self.weight, self.bias, (self.running_mean, self.running_var), self.eps)
+
+
+def replace_batch_norm(module: nn.Module) -> None:
+    """Replace every BatchNorm2d, which writes when it runs, by a ``Norm`` with the same weights and averages."""
+    for name, child in module.named_children():
+        replace_batch_norm(child)
+        if isinstance(child, nn.BatchNorm2d):
+            norm = Norm(child.num_features, eps=child.eps)
+            state = {k: v for k, v in child.state_dict().items() if k != "num_batches_tracked"}
+            norm.load_state_dict(norm.state_dict() | state)
+            setattr(module, name, norm)
+
+
+class Network(nn.Module):
+    """A body (N, C, H, W) -> (N, D) with an int attribute ``features`` = D, and a linear head for ``way`` classes.
+
+    There is no head if ``way`` is 0. ``moments`` gives it buffers for an inner Adam: ``second``, the second moments of
+    all parameters in one vector, and ``updates``, how many updates they average.
+    """
+
+    second: Tensor | None
+    updates: Tensor | None
+
+    def __init__(self, body: nn.Module, way: int = 0, *, moments: bool = False) -> None:
+        super().__init__()
+        replace_batch_norm(body)
+        self.body = body
+        self.features = int(cast("int", body.features))
+        self.way = way
+        self.head = nn.Linear(self.features, way) if way else nn.Identity()
+        size = sum(p.numel() for p in self.parameters())
+        self.register_buffer("second", torch.zeros(size) if moments else None)
+        self.register_buffer("updates", torch.zeros((), dtype=torch.float64) if moments else None)
+        self.norms = {name: m for name, m in self.named_modules() if isinstance(m, Norm)}
+        for name, norm in self.norms.items():
+            norm.key = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, way), or features where there is no head."""
+        return self.head(self.body(x))
+
+    @property
+    def mode(self) -> Mode:
+        """Whose statistics normalise a query; ``auto`` where no layer depends on other images."""
+        modes: set[Mode] = {n.mode for n in self.norms.values()}
+        return modes.pop() if len(modes) == 1 else "auto"
+
+    def parts(self, layers: Layers) -> tuple[Params, Params]:
+        """Detached parameters: those that stay, and those of the named layers."""
+        params = {k: p.detach() for k, p in self.named_parameters()}
+        own = {k: p for k, p in params.items() if layers == "all" or k.startswith(f"{layers}.")}
+        return {k: p for k, p in params.items() if k not in own}, own
+
+    def follow(self, statistics: Statistics, momentum: float = 0.1) -> None:
+        """Move the running averages towards a pass's statistics (averaged over a leading T): r + m (s − r)."""
+        for name, (mean, variance) in statistics.items():
+            norm = self.norms[name]
+            size = norm.running_mean.shape[0]
+            norm.running_mean.lerp_(mean.detach().reshape(-1, size).mean(0), momentum)
+            norm.running_var.lerp_(variance.detach().reshape(-1, size).mean(0), momentum)
+
+    def adam_state(self) -> AdamState:
+        """A copy of the inner Adam's state, by parameter; zeros where the network carries none."""
+        params = dict(self.named_parameters())
+        if self.second is None or self.updates is None:
+            return {k: torch.zeros_like(p) for k, p in params.items()}, torch.zeros((), dtype=torch.float64)
+        sizes = [p.numel() for p in params.values()]
+        pieces = zip(params.items(), self.second.clone().split(sizes), strict=True)
+        return {k: v.view_as(p) for (k, p), v in pieces}, self.updates.clone()
+
+    def keep_adam_state(self, state: AdamState) -> None:
+        """Write the inner Adam's state to the buffers."""
+        second, updates = state
+        if self.second is not None and self.updates is not None:
+            self.second.copy_(torch.cat([v.flatten() for v in second.values()]))
+            self.updates.copy_(updates)
+
+
+def as_network(net: nn.Module) -> Network:
+    """The network that a built-in method has built.
+
+    Raises:
+        StudyError: any other module; its method must bring an adaptation of its own.
+    """
+    if not isinstance(net, Network):
+        raise StudyError(f"this adaptation needs a robustmeta.nets.Network, got a {type(net).__name__}")
+    return net

@@ -1,0 +1,80 @@
+"""Contact sheets: rows of images with a label each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from robustmeta.core import Corruption
+from robustmeta.corruptions.samples import ink, scenes
+from robustmeta.rng import Rng
+
+Rows = Sequence[tuple[str, UInt8[Tensor, "k C H W"]]]
+
+CELL = 0.62
+"""Side of a drawn image, in inches."""
+LABEL = 2.2
+"""Room for the labels, in inches."""
+DPI = 160
+
+
+def grid(rows: Rows) -> Figure:
+    """A figure with a row for each label and its images (k, C, H, W), gray or RGB, pixel by pixel.
+
+    Raises:
+        ValueError: no rows.
+    """
+    if not rows:
+        raise ValueError("a sheet needs at least one row of images")
+    columns = max(len(images) for _, images in rows)
+    size = (LABEL + CELL * columns, CELL * len(rows))
+    figure = Figure(figsize=size, dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    for r, (label, images) in enumerate(rows):
+        bottom = 1 - (r + 1) / len(rows)
+        figure.text(0.1 / size[0], bottom + 0.5 / len(rows), label, va="center", fontsize=7)
+        for c, image in enumerate(images.movedim(1, -1).numpy()):
+            box = ((LABEL + CELL * c) / size[0], bottom, CELL / size[0] * 0.95, 0.95 / len(rows))
+            axes = figure.add_axes(box)
+            axes.imshow(np.squeeze(image), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_axis_off()
+    return figure
+
+
+def corruption_rows(corruption: Corruption, images: UInt8[Tensor, "k C H W"]) -> list[tuple[str, Tensor]]:
+    """Some images clean, then at every level of every severity table."""
+    rng = Rng(0, ("sheet",), np.arange(len(images)))
+    rows: list[tuple[str, Tensor]] = [("clean", images)]
+    for table, levels in corruption.tables.items():
+        prefix = "" if table == "levels" else f"table {table}, "
+        rows += [
+            (f"{prefix}severity {i}: {_short(level)}", corruption(images, level, rng))
+            for i, level in enumerate(levels, 1)
+        ]
+    return rows
+
+
+def _short(level: object) -> str:
+    text = str(level)
+    return text if len(text) <= 24 else text[:23] + "…"
+
+
+def corruption_sheet(corruption: Corruption, path: Path, images: UInt8[Tensor, "k C H W"] | None = None) -> None:
+    """Draw a corruption at all its levels into a PNG file, on the given images or on ink and coloured scenes.
+
+    Raises:
+        CellError: the corruption fails.
+    """
+    shown = [ink(4), scenes(4, 28)] if images is None else [images]
+    parts = [corruption_rows(corruption, some) for some in shown]
+    grid([_beside(rows) for rows in zip(*parts, strict=True)]).savefig(path, format="png")
+
+
+def _beside(rows: Rows) -> tuple[str, Tensor]:
+    """Rows of one label as one, all in colour."""
+    return rows[0][0], torch.cat([images.expand(-1, 3, -1, -1) for _, images in rows])

@@ -1,0 +1,1 @@
+"""Cells on disk, their keys, and the records that they hold."""

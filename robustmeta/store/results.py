@@ -1,0 +1,61 @@
+"""What a study found, as tables: the only thing that tracking and report read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from robustmeta.config.study import Study
+
+CURVE = ("learner", "target", "shift")
+"""What names a curve; its points are ordered by ``step``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one invocation did to the cells of a study. ``failures`` maps the name of a failed cell to its reason."""
+
+    planned: int
+    cached: int
+    computed: int
+    failures: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The records of a study, aggregated.
+
+    Attributes:
+        digest: what identifies the study: its labels and the keys of its cells.
+        points: a row per learner, target, point of a shift and metric, over all seeds. Columns: learner, role (learner
+            or baseline), family, source, target, shift, place, axis ("clean", "severity" or "eps"), severity (NaN if
+            none), eps (NaN if none), step (int: the severity, round(1000 eps), 0 = clean), metric (accuracy, nll,
+            brier, ece), mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"),
+            transductive (bool), baseline (its label, "" if none), gain, gain_low, gain_high (mean minus
+            baseline's, paired; NaN if none), notes (text that must stand wherever the number does, "" if none). The clean point of a target has
+            shift "clean" and stands once; every curve starts from it.
+        seeds: the same per seed: learner, seed, target, shift, axis, step, metric, mean, time (of the cell, epoch s).
+        training: a row per logged step: learner, seed, step, images, loss, val_accuracy (NaN between checks).
+        tuning: a row per tried choice: learner, seed, choice (text), val_accuracy, chosen (bool).
+        costs: a row per learner and seed: train_seconds, adapt_seconds_per_task, images, train_passes, evaluate_passes.
+        protocol: facts that hold for the whole study, name -> text.
+        versions: package -> version.
+        examples: (target, shift, step) -> uint8 (k, C, H, W), the same drawings under every shift; shift "clean" first.
+        cells: key -> what the cell is, for provenance.
+    """
+
+    study: Study
+    digest: str
+    outcome: Outcome
+    points: pd.DataFrame
+    seeds: pd.DataFrame
+    training: pd.DataFrame
+    tuning: pd.DataFrame
+    costs: pd.DataFrame
+    protocol: Mapping[str, str]
+    versions: Mapping[str, str]
+    examples: Mapping[tuple[str, str, int], NDArray[np.uint8]]
+    cells: Mapping[str, Mapping[str, Any]]

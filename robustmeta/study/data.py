@@ -1,0 +1,75 @@
+"""Domains and their views, each made once."""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from robustmeta.config.components import Source
+from robustmeta.config.study import Canvas
+from robustmeta.core import Domain, Stage, merge
+from robustmeta.rng import Rng
+from robustmeta.study.shifts import chain_identity
+
+VIEW_BYTES = 2 * 2**30
+
+
+def data_identity(source: Source) -> dict[str, Any]:
+    """What a domain is made of, for keys: its choices without paths, and the hash of its data."""
+    return {**source.identity(), "data": source.digest()}
+
+
+class Data:
+    """Domains by what they are made of, and the views that are in use (the oldest go beyond 2 GiB)."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self.canvas = canvas
+        self._identities: dict[str, dict[str, Any]] = {}
+        self._domains: dict[str, Domain] = {}
+        self._views: OrderedDict[str, Tensor] = OrderedDict()
+
+    def identity(self, source: Source) -> dict[str, Any]:
+        """The data identity of a source, hashed once."""
+        name = source.model_dump_json() + source.name
+        if name not in self._identities:
+            self._identities[name] = data_identity(source)
+        return self._identities[name]
+
+    def domain(self, sources: Sequence[Source]) -> Domain:
+        """The domain of one source, or several merged."""
+        for source in sources:
+            if self._name(source) not in self._domains:
+                self._domains[self._name(source)] = source.load(self.canvas.size, self.canvas.channels)
+        return merge([self._domains[self._name(s)] for s in sources])
+
+    def _name(self, source: Source) -> str:
+        return json.dumps(self.identity(source), sort_keys=True)
+
+    def view(self, source: Source, stages: tuple[Stage, ...], seed: int, rows: NDArray[np.int64]) -> Tensor:
+        """The domain seen through corruptions, uint8 (N, C, H, W); only ``rows`` are corrupted, each once."""
+        domain = self.domain([source])
+        if not stages:
+            return domain.images
+        which = hashlib.sha256(rows.tobytes()).hexdigest()
+        name = json.dumps([self._name(source), chain_identity(stages), seed, which], sort_keys=True)
+        if name not in self._views:
+            self._views[name] = self._corrupt(domain, stages, seed, rows)
+            while len(self._views) > 1 and sum(v.numel() for v in self._views.values()) > VIEW_BYTES:
+                self._views.popitem(last=False)
+        self._views.move_to_end(name)
+        return self._views[name]
+
+    def _corrupt(self, domain: Domain, stages: tuple[Stage, ...], seed: int, rows: NDArray[np.int64]) -> Tensor:
+        images = domain.images[torch.from_numpy(rows)]
+        for position, stage in enumerate(stages):
+            rng = Rng(seed, ("corruption", stage.corruption.name, position), domain.ids[rows])
+            images = stage.corruption(images, stage.level, rng)
+        view = torch.zeros_like(domain.images)
+        view[torch.from_numpy(rows)] = images
+        return view

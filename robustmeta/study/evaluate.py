@@ -1,0 +1,179 @@
+"""Measure an adapted learner: adapt once to each task, score every view of the query, attack where asked."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from robustmeta.config.components import Adaptation, Attack, EmbeddingAdaptation
+from robustmeta.core import CellError, Classifier, Domain, Episodes, Head, Shift, to_bytes, to_float
+from robustmeta.metrics.scores import records
+from robustmeta.rng import Rng, combine
+from robustmeta.store.cells import Content
+
+CHUNK_IMAGES = 1600
+EMBED_BATCH = 500
+EXAMPLES = 6
+Advance = Callable[[int], None]
+
+
+def chunks(episodes: Episodes) -> Iterator[slice]:
+    """Slices of tasks that are worked on together; their size comes from the shape alone."""
+    size = max(1, CHUNK_IMAGES // (episodes.support.shape[1] + episodes.query.shape[1]))
+    for start in range(0, len(episodes), size):
+        yield slice(start, min(start + size, len(episodes)))
+
+
+Tables = dict[tuple[object, int], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Features of a domain's used rows under one network; each view is embedded once.
+
+    ``tables`` maps how features are made and which view (by its memory, kept alive here) to the features.
+    """
+
+    net: nn.Module
+    adaptation: EmbeddingAdaptation
+    rows: NDArray[np.int64]
+    tables: Tables
+
+    def of(self, view: Tensor, advance: Advance) -> Tensor:
+        """Features (N, D) of a view; rows that no episode uses are zero."""
+        name = (type(self.adaptation).embed, view.data_ptr())
+        if name not in self.tables:
+            self.tables[name] = (view, self._embed(view, advance))
+        return self.tables[name][1]
+
+    def _embed(self, view: Tensor, advance: Advance) -> Tensor:
+        parts: list[Tensor] = []
+        with torch.no_grad():
+            for start in range(0, len(self.rows), EMBED_BATCH):
+                rows = torch.from_numpy(self.rows[start : start + EMBED_BATCH])
+                parts.append(self.adaptation.embed(self.net, to_float(view[rows])))
+                advance(len(rows))
+        table = torch.zeros(len(view), parts[0].shape[1])
+        table[torch.from_numpy(self.rows)] = torch.cat(parts)
+        return table
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One point of a shift, with the query as it sees it: uint8 (N, C, H, W)."""
+
+    shift: Shift
+    query: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What a unit is measured on: a network, how it adapts, the tasks and the support that it sees."""
+
+    net: nn.Module
+    adaptation: Adaptation
+    domain: Domain
+    episodes: Episodes
+    support: Tensor
+    seed: int
+    embeddings: Embeddings | None = None
+
+
+def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Content]:
+    """The records of each point. The learner adapts once to each task, whatever the number of points.
+
+    Raises:
+        CellError: logits are NaN or infinite; the message names the episode.
+    """
+    frames: list[list[pd.DataFrame]] = [[] for _ in points]
+    examples: list[Tensor] = []
+    seconds, adapting, coupled = [0.0] * len(points), 0.0, False
+    for rows in chunks(bench.episodes):
+        part = bench.episodes[rows]
+        clock = time.perf_counter()
+        adapted = _adapt(bench, part, advance)
+        adapting += time.perf_counter() - clock
+        coupled = coupled or adapted.classifier.coupled
+        for i, point in enumerate(points):
+            keep = min(len(part), point.shift.episodes - rows.start)
+            if keep <= 0:
+                continue
+            clock = time.perf_counter()
+            logits, shown = _measure(bench, adapted, part[:keep], point, advance)
+            if len(examples) == i:
+                examples.append(shown)
+            frames[i].append(_frame(logits, part[:keep]))
+            seconds[i] += time.perf_counter() - clock
+    shared = {"adapt_seconds_per_task": adapting / len(bench.episodes), "finished": time.time()}
+    return [
+        Content(
+            {"queries": pd.concat(frames[i], ignore_index=True)},
+            {"examples": {"images": examples[i]}},
+            {"coupled": coupled, "notes": list(point.shift.notes)},
+            {"seconds": seconds[i], **shared},
+        )
+        for i, point in enumerate(points)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A learner adapted to a chunk of tasks; ``head`` is set where its features are fixed."""
+
+    classifier: Classifier
+    head: Head | None
+
+
+def _adapt(bench: Bench, part: Episodes, advance: Advance) -> Adapted:
+    if bench.embeddings is None:
+        rng = Rng(bench.seed, ("adapt",), part.number)
+        x = to_float(bench.support[part.support])
+        classifier = bench.adaptation.adapt(bench.net, x, part.support_y, part.way, rng)
+        advance(bench.adaptation.passes(part.shape, len(part)))
+        return Adapted(classifier, None)
+    adaptation = bench.embeddings.adaptation
+    z = bench.embeddings.of(bench.support, advance)[part.support]
+    head = adaptation.fit(z, part.support_y, part.way)
+    return Adapted(adaptation.classifier(bench.net, head), head)
+
+
+def _measure(
+    bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, advance: Advance
+) -> tuple[Tensor, Tensor]:
+    """Logits (T, Q, way) of a point, and some of the images of its first episode as the learner saw them."""
+    tasks, attack = slice(0, len(episodes)), point.shift.attack
+    shown = point.query if point.shift.place != "support" else bench.support
+    rows = episodes.query if point.shift.place != "support" else episodes.support
+    if isinstance(attack, Attack):
+        classifier = adapted.classifier.select(tasks)
+        x = _attack(bench, point, episodes, classifier, attack)
+        advance(episodes.query.numel() * (attack.passes() + 1))
+        with torch.no_grad():
+            return classifier(x), to_bytes(x[0, :EXAMPLES])
+    with torch.no_grad():
+        if adapted.head and bench.embeddings:
+            logits = adapted.head.select(tasks)(bench.embeddings.of(point.query, advance)[episodes.query])
+        else:
+            logits = adapted.classifier.select(tasks)(to_float(point.query[episodes.query]))
+            advance(episodes.query.numel())
+    return logits, shown[rows[0, :EXAMPLES]]
+
+
+def _attack(bench: Bench, point: Point, episodes: Episodes, classifier: Classifier, attack: Attack) -> Tensor:
+    x = to_float(point.query[episodes.query])
+    keys = combine(episodes.number[:, None], bench.domain.ids[episodes.query.numpy()])
+    rng = Rng(bench.seed, ("attack", attack.name), keys)
+    return attack.perturb(classifier, x, episodes.query_y, point.shift.value, rng)
+
+
+def _frame(logits: Tensor, episodes: Episodes) -> pd.DataFrame:
+    bad = ~torch.isfinite(logits).flatten(1).all(1)
+    if bad.any():
+        number = int(episodes.number[int(bad.nonzero()[0, 0])])
+        raise CellError(f"the logits of episode {number} are not finite; the adaptation diverged")
+    return records(logits.flatten(0, 1), episodes.query_y.flatten())

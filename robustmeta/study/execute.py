@@ -1,0 +1,208 @@
+"""Run what is missing of a plan. Running again is how one resumes: cells that are there are not computed."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from robustmeta.config.components import Adaptation, EmbeddingAdaptation, Source
+from robustmeta.config.study import Study, build
+from robustmeta.core import CellError, DataError, StudyError, sample
+from robustmeta.store.cells import Store, StoreError
+from robustmeta.store.results import Outcome
+from robustmeta.study.data import Data
+from robustmeta.study.evaluate import Bench, Embeddings, Point, Tables, evaluate
+from robustmeta.study.network import load
+from robustmeta.study.plan import Plan, Unit, Work, evaluation_shape, validation_shape, validation_sources
+from robustmeta.study.train import train
+from robustmeta.study.validate import Validator, tune
+
+Advance = Callable[[int], None]
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """What is told of a run while it goes on; work is measured in images sent forward."""
+
+    def start(self, total_passes: int, cached: int, planned: int) -> None:
+        """Before the first cell."""
+
+    def begin(self, cell: str, passes: int) -> None:
+        """A cell, or cells that are computed together, begins."""
+
+    def advance(self, passes: int) -> None:
+        """So many images have been sent forward."""
+
+    def end(self, cell: str, error: str | None) -> None:
+        """It is stored, or it failed."""
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def start(self, total_passes: int, cached: int, planned: int) -> None:
+        """Say nothing."""
+
+    def begin(self, cell: str, passes: int) -> None:
+        """Say nothing."""
+
+    def advance(self, passes: int) -> None:
+        """Say nothing."""
+
+    def end(self, cell: str, error: str | None) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a cell ended; ``error`` is "" if it is stored."""
+
+    name: str
+    error: str
+
+
+class Executor(Protocol):
+    """Runs units, in this process or elsewhere; a unit's parents come before it."""
+
+    def run(self, units: Iterable[Unit], work: Callable[[Unit], list[Done]]) -> Iterator[Done]:
+        """How each cell ended, as it ends."""
+        ...
+
+
+class Inline:
+    """One unit after the other, in this process."""
+
+    def run(self, units: Iterable[Unit], work: Callable[[Unit], list[Done]]) -> Iterator[Done]:
+        """How each cell ended, as it ends."""
+        for unit in units:
+            yield from work(unit)
+
+
+def execute(plan: Plan, store: Store, data: Data, progress: Progress, executor: Executor | None = None) -> Outcome:
+    """Compute the missing cells. A cell that fails is named and the others go on.
+
+    Raises:
+        StoreError: the store cannot be written.
+        KeyboardInterrupt: as it came; what is stored stays and the next run goes on from there.
+    """
+    store.prepare()
+    units = plan.missing
+    progress.start(sum(u.passes for u in units), len(plan.cached), len(plan.keys))
+    worker = Worker(plan.study, store, data, progress)
+    ended = list((executor or Inline()).run(units, worker.run))
+    failures = {d.name: d.error for d in ended if d.error}
+    return Outcome(len(plan.keys), len(plan.cached), len(ended) - len(failures), failures)
+
+
+class Worker:
+    """Computes units of one study; holds the domains, views and features that consecutive units share."""
+
+    def __init__(self, study: Study, store: Store, data: Data, progress: Progress) -> None:
+        self.study, self.store, self.data, self.progress = study, store, data, progress
+        self._features: tuple[str, Tables] = ("", {})
+
+    def run(self, unit: Unit) -> list[Done]:
+        """Compute the cells of a unit and store each."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.study.threads)
+        name = unit.work[0].name + (f" and {len(unit.work) - 1} more" if len(unit.work) > 1 else "")
+        self.progress.begin(name, unit.passes)
+        try:
+            ended = self._run(unit)
+        finally:
+            torch.set_num_threads(before)
+        self.progress.end(name, next((d.error for d in ended if d.error), None))
+        return ended
+
+    def _run(self, unit: Unit) -> list[Done]:
+        first = unit.work[0]
+        missing = [p for p in first.cell.parents if not self.store.has(p)]
+        if missing:
+            return [Done(w.name, "what it builds on failed") for w in unit.work]
+        step = {"train": self._train, "tune": self._tune, "evaluate": self._evaluate}[first.cell.kind]
+        try:
+            return step(unit)
+        except StoreError:
+            raise
+        except Exception as error:  # a component's fault must not cost the other cells
+            log.debug("%s failed", first.name, exc_info=True)
+            expected = isinstance(error, CellError | DataError | StudyError)
+            return [Done(w.name, str(error) if expected else f"{type(error).__name__}: {error}") for w in unit.work]
+
+    def _train(self, unit: Unit) -> list[Done]:
+        (work,) = unit.work
+        domain = self.data.domain(self._sources())
+        content = train(work, self.study, domain, self._validator(), self.progress.advance)
+        self.store.write(work.cell, content)
+        return [Done(work.name, "")]
+
+    def _tune(self, unit: Unit) -> list[Done]:
+        (work,) = unit.work
+        net = self._network(work, work.cell.parents[0])
+        self.store.write(work.cell, tune(work, net, self._validator(), self.progress.advance))
+        return [Done(work.name, "")]
+
+    def _sources(self) -> list[Source]:
+        return [s.source for s in self.study.sources]
+
+    def _network(self, work: Work, train_key: str) -> torch.nn.Module:
+        classes = len(self.data.domain(self._sources()).classes)
+        return load(self.study, work.learner, classes, self.store, train_key)
+
+    def _validator(self) -> Validator:
+        rule, seed = self.study.validation, self.study.evaluation.seed
+        domain = self.data.domain(validation_sources(self.study))
+        return Validator(
+            domain, sample(domain, validation_shape(self.study), seed, 0, rule.episodes), seed, self.study.backbone
+        )
+
+    def _evaluate(self, unit: Unit) -> list[Done]:
+        bench = self._bench(unit.work[0])
+        ready: list[tuple[Work, Point]] = []
+        ended: list[Done] = []
+        for work in unit.work:
+            try:
+                ready.append((work, self._point(work, bench)))
+            except CellError as error:  # this corruption fails; the others of the unit go on
+                ended.append(Done(work.name, str(error)))
+        return ended + self._score(bench, ready)
+
+    def _score(self, bench: Bench, ready: list[tuple[Work, Point]]) -> list[Done]:
+        try:
+            contents = evaluate(bench, [point for _, point in ready], self.progress.advance)
+        except CellError as error:
+            if len(ready) == 1:
+                return [Done(ready[0][0].name, str(error))]
+            return [done for pair in ready for done in self._score(bench, [pair])]
+        for (work, _), content in zip(ready, contents, strict=True):
+            self.store.write(work.cell, content)
+        return [Done(work.name, "") for work, _ in ready]
+
+    def _point(self, work: Work, bench: Bench) -> Point:
+        if work.target is None or work.shift is None:
+            raise ValueError(f"{work.name} evaluates nothing")
+        query = self.data.view(work.target.source, work.shift.query, bench.seed, bench.episodes.rows())
+        return Point(work.shift, query)
+
+    def _bench(self, work: Work) -> Bench:
+        if work.target is None or work.shift is None:
+            raise ValueError(f"{work.name} evaluates nothing")
+        evaluation, tune_key = self.study.evaluation, work.cell.parents[0]
+        head = self.store.head(tune_key)
+        net = self._network(work, head["parents"][0])
+        adaptation = build("adaptations", Adaptation, head["protocol"]["adaptation"])
+        domain = self.data.domain([work.target.source])
+        episodes = sample(domain, evaluation_shape(self.study), evaluation.seed, 0, evaluation.episodes)
+        support = self.data.view(work.target.source, work.shift.support, evaluation.seed, episodes.rows())
+        embeddings = None
+        if isinstance(adaptation, EmbeddingAdaptation) and self.study.backbone.alone():
+            tables = self._tables(f"{head['parents'][0]} {work.target.label}")
+            embeddings = Embeddings(net, adaptation, episodes.rows(), tables)
+        return Bench(net, adaptation, domain, episodes, support, evaluation.seed, embeddings)
+
+    def _tables(self, network_and_target: str) -> Tables:
+        if self._features[0] != network_and_target:
+            self._features = (network_and_target, {})
+        return self._features[1]

@@ -1,0 +1,224 @@
+"""From the records of a study to its results: metrics, intervals, paired gains."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from robustmeta.config.study import Learner
+from robustmeta.core import Shift
+from robustmeta.metrics.intervals import estimate
+from robustmeta.metrics.scores import Metric
+from robustmeta.registry import builtin, resolve
+from robustmeta.store.cells import Store, versions
+from robustmeta.store.results import Outcome, Results
+from robustmeta.study.plan import Plan, Work, digest
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A stored evaluation: its statistics by metric (episodes, k), and facts."""
+
+    work: Work
+    statistics: dict[str, Array]
+    coupled: bool
+    finished: float
+
+
+def metrics() -> list[Metric]:
+    """The built-in metrics, accuracy first."""
+    found = [resolve("metrics", name) for name in builtin("metrics")]
+    return sorted((m for m in found if isinstance(m, Metric)), key=lambda m: (m.name != "accuracy", m.name))
+
+
+def gather(plan: Plan, store: Store, outcome: Outcome) -> Results:
+    """The results of a study from what its store holds; cells that are not there have NaN."""
+    study = plan.study
+    measured = {_place(w): _measure(w, store) for w in plan.work if w.shift and store.has(w.cell.key)}
+    tuning = _summaries(plan, store, "tune")
+    training = _summaries(plan, store, "train").drop(columns="key", errors="ignore")
+    baseline = _baseline(study.baselines, tuning)
+    points = _points(plan, measured, baseline)
+    return Results(
+        study=study,
+        digest=digest(study, plan.keys),
+        outcome=outcome,
+        points=points,
+        seeds=_seeds(measured.values()),
+        training=training,
+        tuning=tuning,
+        costs=_costs(plan, store),
+        protocol=_protocol(plan, store, baseline),
+        versions=versions(),
+        examples=_examples(plan, store),
+        cells={w.cell.key: {"kind": w.cell.kind, "what": w.name} for w in plan.work},
+    )
+
+
+def _place(work: Work) -> tuple[str, int, str, str, int]:
+    if work.target is None or work.shift is None:
+        raise ValueError(f"{work.name} evaluates nothing")
+    return (work.learner.label, work.seed, work.target.label, work.shift.label, work.shift.step)
+
+
+def _measure(work: Work, store: Store) -> Measured:
+    queries = store.table(work.cell.key, "queries")
+    episodes = work.shift.episodes if work.shift else 0
+    statistics = {m.name: m.statistics(queries, episodes) for m in metrics()}
+    coupled = bool(store.head(work.cell.key)["protocol"]["coupled"])
+    return Measured(work, statistics, coupled, store.costs(work.cell.key)["finished"])
+
+
+def _baseline(baselines: Iterable[Learner], tuning: pd.DataFrame) -> str:
+    """The baseline that is best on source validation: the one that learners are held against."""
+    labels = [b.label for b in baselines]
+    if len(tuning) == 0:
+        return labels[0] if labels else ""
+    chosen = tuning[tuning["chosen"]]
+    means = {b: float(chosen.loc[chosen["learner"] == b, "val_accuracy"].mean()) for b in labels}
+    known = {b: m for b, m in means.items() if not math.isnan(m)}
+    return max(known, key=lambda b: known[b]) if known else ""
+
+
+def _points(plan: Plan, measured: dict[tuple[str, int, str, str, int], Measured], baseline: str) -> pd.DataFrame:
+    study = plan.study
+    rows: list[dict[str, Any]] = []
+    seen: dict[tuple[str, str, str, int], Work] = {}
+    for w in plan.work:
+        if w.shift:
+            label, _, target, shift, step = _place(w)
+            seen.setdefault((label, target, shift, step), w)
+    roles = {learner.label: "learner" for learner in study.learners} | {b.label: "baseline" for b in study.baselines}
+    source = "+".join(s.label for s in study.sources)
+    for (label, target, shift, step), w in seen.items():
+        mine = {s: m for s in study.seeds if (m := measured.get((label, s, target, shift, step)))}
+        other = {s: m for s in mine if (m := measured.get((baseline, s, target, shift, step)))}
+        versus = baseline if label != baseline else ""
+        facts = {"learner": label, "role": roles[label], "family": w.learner.method.family, "source": source}
+        for metric in metrics():
+            values = _estimates(metric, mine, other if versus else {})
+            rows.append(
+                facts | {"target": target} | _shift(w.shift) | {"metric": metric.name, "baseline": versus} | values
+            )
+    return pd.DataFrame(rows)
+
+
+def _shift(shift: Shift | None) -> dict[str, Any]:
+    if shift is None:
+        raise ValueError("a point needs a shift")
+    return {
+        "shift": shift.label,
+        "place": shift.place,
+        "axis": shift.axis or "clean",
+        "severity": shift.value if shift.axis == "severity" else math.nan,
+        "eps": shift.value if shift.axis == "eps" else math.nan,
+        "step": shift.step,
+        "notes": "; ".join(shift.notes),
+    }
+
+
+def _estimates(metric: Metric, mine: dict[int, Measured], other: dict[int, Measured]) -> dict[str, Any]:
+    nothing = dict.fromkeys(("mean", "low", "high", "gain", "gain_low", "gain_high"), math.nan)
+    if not mine:
+        return nothing | {"n_episodes": 0, "n_seeds": 0, "interval": "", "transductive": False}
+    values = np.stack([m.statistics[metric.name] for m in mine.values()])
+    own = estimate(metric, values)
+    out = nothing | {
+        "mean": own.mean,
+        "low": own.low,
+        "high": own.high,
+        "n_episodes": values.shape[1],
+        "n_seeds": len(mine),
+        "interval": own.interval,
+        "transductive": any(m.coupled for m in mine.values()),
+    }
+    if other:
+        shared = np.stack([mine[s].statistics[metric.name] for s in other])
+        gain = estimate(metric, shared, np.stack([m.statistics[metric.name] for m in other.values()]))
+        out |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
+    return out
+
+
+def _seeds(measured: Iterable[Measured]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for m in measured:
+        label, seed, target, shift, step = _place(m.work)
+        axis = m.work.shift.axis or "clean" if m.work.shift else "clean"
+        for metric in metrics():
+            mean = float(metric.value(m.statistics[metric.name].mean(0)))
+            rows.append(
+                {"learner": label, "seed": seed, "target": target, "shift": shift, "axis": axis, "step": step}
+                | {"metric": metric.name, "mean": mean, "time": m.finished}
+            )
+    columns = ["learner", "seed", "target", "shift", "axis", "step", "metric", "mean", "time"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _summaries(plan: Plan, store: Store, kind: str) -> pd.DataFrame:
+    frames = [
+        store.table(w.cell.key, "summary").assign(learner=w.learner.label, seed=w.seed)
+        for w in plan.work
+        if w.cell.kind == kind and store.has(w.cell.key)
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _costs(plan: Plan, store: Store) -> pd.DataFrame:
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for w in plan.work:
+        if not store.has(w.cell.key):
+            continue
+        costs = store.costs(w.cell.key)
+        row = rows.setdefault(
+            (w.learner.label, w.seed), {"learner": w.learner.label, "seed": w.seed, "evaluate_passes": 0}
+        )
+        if w.cell.kind == "train":
+            row |= {k: costs[k] for k in ("train_seconds", "images")} | {"train_passes": costs["passes"]}
+        elif w.cell.kind == "evaluate":
+            row["evaluate_passes"] += w.passes
+            row["adapt_seconds_per_task"] = costs["adapt_seconds_per_task"]
+    return pd.DataFrame(list(rows.values()))
+
+
+def _protocol(plan: Plan, store: Store, baseline: str) -> dict[str, str]:
+    study, e, v = plan.study, plan.study.evaluation, plan.study.validation
+    backbone = ", ".join(f"{k} {x}" for k, x in study.backbone.model_dump(mode="json").items() if k != "name")
+    facts = {
+        "tasks": f"{e.episodes} episodes a target, {e.way}-way {e.shot}-shot, {e.query} queries a class, "
+        f"seed {e.seed}; the same for every learner, baseline and shift",
+        "training seeds": ", ".join(map(str, study.seeds)),
+        "budget": f"{study.budget.images:,} images from the sampler, the same for every learner and baseline",
+        "backbone": f"{study.backbone.name} ({backbone})",
+        "images": f"{study.images.size} x {study.images.size} pixels, {study.images.channels} channel(s)",
+        "augmentation": "none, for all",
+        "checkpoint": f"{v.select} ({v.checks} checks)" if v.select == "source_val" else "last",
+        "selection": f"{v.episodes} {v.way}-way {v.shot}-shot tasks of held-out source classes (split {v.split})",
+        "baseline": f"{baseline}: the best of the baselines on source validation" if baseline else "none",
+    }
+    for w in plan.work:
+        if w.cell.kind == "tune" and store.has(w.cell.key) and w.seed == study.seeds[0]:
+            chosen = store.head(w.cell.key)["protocol"]["adaptation"]
+            facts[f"adaptation of {w.learner.label}"] = (
+                ", ".join(f"{k} {x}" for k, x in chosen.items() if k != "name") or "none"
+            )
+            facts[f"adaptation of {w.learner.label}"] = (
+                f"{chosen['name']}: " + facts[f"adaptation of {w.learner.label}"]
+            )
+    return facts
+
+
+def _examples(plan: Plan, store: Store) -> dict[tuple[str, str, int], NDArray[np.uint8]]:
+    out: dict[tuple[str, str, int], NDArray[np.uint8]] = {}
+    for w in plan.work:
+        if w.target is None or w.shift is None or not store.has(w.cell.key):
+            continue
+        place = (w.target.label, w.shift.label, w.shift.step)
+        if place not in out:
+            out[place] = store.tensors(w.cell.key, "examples")["images"].numpy()
+    return out

@@ -1,0 +1,283 @@
+"""A study as cells: what each is made of, which depend on which, what they cost, and which are there."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from robustmeta.config.components import Adaptation, Attack, Backbone, EmbeddingAdaptation, Source
+from robustmeta.config.study import Learner, Study, Target
+from robustmeta.core import Episodes, Shift, StudyError, TaskShape, sample
+from robustmeta.store.cells import Cell, Store
+from robustmeta.study.data import Data
+from robustmeta.study.shifts import chain_identity, identity, points
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A cell with what it takes to compute it. ``target`` and ``shift`` are set where the cell evaluates.
+
+    ``passes``: images that it sends forward through the backbone, beside the ``unit``'s adaptation.
+    """
+
+    cell: Cell
+    learner: Learner
+    seed: int
+    passes: int
+    target: Target | None = None
+    shift: Shift | None = None
+
+    @property
+    def name(self) -> str:
+        """How people know the cell, e.g. ``evaluate maml seed 0 digits gaussian_noise 3``."""
+        parts = [self.cell.kind, self.learner.label, f"seed {self.seed}"]
+        if self.target and self.shift:
+            value = f" {self.shift.value:g}" if self.shift.axis else ""
+            parts += [self.target.label, self.shift.label + value]
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """What an executor runs: cells that share a network, an adaptation and a support view, so that it adapts once."""
+
+    work: tuple[Work, ...]
+    shared_passes: int = 0
+
+    @property
+    def passes(self) -> int:
+        """Images sent forward, sharing included."""
+        return self.shared_passes + sum(w.passes for w in self.work)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a plan for people."""
+
+    learner: str
+    seed: int
+    kind: str
+    target: str
+    shift: str
+    step: int
+    key: str
+    passes: int
+    cached: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All cells of a study.
+
+    ``units`` stand in an order that respects who reads whom, each cell once; ``work`` has every learner's cells, also
+    those that two learners share.
+    """
+
+    study: Study
+    work: tuple[Work, ...]
+    units: tuple[Unit, ...]
+    cached: frozenset[str]
+
+    @property
+    def missing(self) -> list[Unit]:
+        """The units that have something to do, with the cells that are not there."""
+        todo = [Unit(tuple(w for w in u.work if w.cell.key not in self.cached), u.shared_passes) for u in self.units]
+        return [u for u in todo if u.work]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of all cells."""
+        return frozenset(w.cell.key for u in self.units for w in u.work)
+
+    @property
+    def rows(self) -> list[Row]:
+        """A line a cell; what a unit shares is counted with its first."""
+        out: list[Row] = []
+        for unit in self.units:
+            for i, w in enumerate(unit.work):
+                place = (w.target.label, w.shift.label, w.shift.step) if w.target and w.shift else ("", "", 0)
+                passes = w.passes + (unit.shared_passes if i == 0 else 0)
+                cached = w.cell.key in self.cached
+                out.append(Row(w.learner.label, w.seed, w.cell.kind, *place, w.cell.key, passes, cached))
+        return out
+
+
+def digest(study: Study, keys: frozenset[str]) -> str:
+    """The identity of a study: its labels and the keys of its cells."""
+    groups = (study.learners, study.baselines, study.targets, study.shifts)
+    labels = [study.name, *(item.label for group in groups for item in group)]
+    return hashlib.sha256(json.dumps([labels, sorted(keys)]).encode()).hexdigest()
+
+
+def validation_sources(study: Study) -> list[Source]:
+    """The held-out classes of the sources: the same domains with the split of validation.
+
+    Raises:
+        StudyError: a source has no splits.
+    """
+    out: list[Source] = []
+    for target in study.sources:
+        fields = dict(target.source)
+        if "split" not in fields:
+            raise StudyError(f"source {target.label}: {target.source.name} has no split to validate on")
+        out.append(target.source.model_validate({**fields, "split": study.validation.split}))
+    return out
+
+
+def evaluation_shape(study: Study) -> TaskShape:
+    """The shape of the tasks that learners are measured on."""
+    return TaskShape(study.evaluation.way, study.evaluation.shot, study.evaluation.query)
+
+
+def validation_shape(study: Study) -> TaskShape:
+    """The shape of the tasks that choices are selected on."""
+    return TaskShape(study.validation.way, study.validation.shot, study.validation.query)
+
+
+class Planner:
+    """Turns a study into units; reads data only as far as keys and counts need."""
+
+    def __init__(self, study: Study, data: Data) -> None:
+        self.study, self.data = study, data
+        self.validation = validation_sources(study)
+        self._check_way()
+        self.val_episodes = self._episodes(self.validation, validation_shape(study), study.validation.episodes)
+        self.points = points(study)
+
+    def _episodes(self, sources: list[Source], shape: TaskShape, count: int) -> Episodes:
+        return sample(self.data.domain(sources), shape, self.study.evaluation.seed, 0, count)
+
+    def _check_way(self) -> None:
+        for learner in (*self.study.learners, *self.study.baselines):
+            ways = {learner.method.diet().way, self.study.evaluation.way, self.study.validation.way}
+            if learner.method.traits.fixed_way and len(ways) > 1:
+                raise StudyError(
+                    f"learner {learner.label}: {learner.method.name} serves one way only; train.way is "
+                    f"{learner.method.diet().way}, evaluation.way {self.study.evaluation.way}, validation.way "
+                    f"{self.study.validation.way}: make them equal"
+                )
+
+    def units(self) -> list[Unit]:
+        """All units: first training, then tuning, then evaluation by target (so that its views are used while warm)."""
+        pairs = [(le, seed) for le in (*self.study.learners, *self.study.baselines) for seed in self.study.seeds]
+        train = [self._train(learner, seed) for learner, seed in pairs]
+        tune = [self._tune(t) for t in train]
+        out = [Unit((w,)) for w in (*train, *tune)]
+        for target in self.study.targets:
+            episodes = self._episodes([target.source], evaluation_shape(self.study), self.study.evaluation.episodes)
+            for w in tune:
+                out += self._evaluate(w, target, episodes)
+        return out
+
+    def _train(self, learner: Learner, seed: int) -> Work:
+        study, method, diet = self.study, learner.method, learner.method.diet()
+        v = study.validation
+        spec = {
+            "method": method.identity(),
+            "validate": method.adaptation().identity(),
+            "backbone": study.backbone.identity(),
+            "images": study.images.model_dump(),
+            "sources": [self.data.identity(s.source) for s in study.sources],
+            "validation": v.model_dump() if v.select == "source_val" else v.select,
+            "validation_seed": study.evaluation.seed,
+            "validation_sources": [self.data.identity(s) for s in self.validation],
+            "budget": study.budget.images,
+            "seed": seed,
+            "threads": study.threads,
+        }
+        steps = study.budget.images // diet.images
+        if steps < 1:
+            raise StudyError(f"{learner.label}: a step takes {diet.images} images, the budget is {study.budget.images}")
+        domain = self.data.domain([s.source for s in study.sources])
+        if not diet.batch:
+            sample(domain, TaskShape(diet.way, diet.shot, diet.query), seed, 0, 1)  # enough classes and images?
+        checks = len(check_steps(steps, v.checks if v.select == "source_val" else 1))
+        passes = steps * method.passes() + checks * measuring_passes(
+            method.adaptation(), study.backbone, self.val_episodes
+        )
+        return Work(Cell("train", spec), learner, seed, passes)
+
+    def _tune(self, train: Work) -> Work:
+        study, learner = self.study, train.learner
+        spec = {
+            "adaptation": learner.adapt.identity(),
+            "grid": learner.tune,
+            "validation": study.validation.model_dump(exclude={"select", "checks"}),
+            "validation_seed": study.evaluation.seed,
+            "validation_sources": [self.data.identity(s) for s in self.validation],
+        }
+        tried = choices(learner)[:1] if embedded(learner.adapt, study.backbone) else choices(learner)
+        passes = sum(measuring_passes(adapt, study.backbone, self.val_episodes) for adapt in tried)
+        return Work(Cell("tune", spec, (train.cell.key,)), learner, train.seed, passes)
+
+    def _evaluate(self, tune: Work, target: Target, episodes: Episodes) -> list[Unit]:
+        groups: dict[str, list[Work]] = {}
+        embeds = embedded(tune.learner.adapt, self.study.backbone)
+        for shift in self.points:
+            support = json.dumps(chain_identity(shift.support), sort_keys=True)
+            spec = {
+                "target": self.data.identity(target.source),
+                "evaluation": self.study.evaluation.model_dump(),
+                "shift": identity(shift),
+            }
+            cell, passes = Cell("evaluate", spec, (tune.cell.key,)), self._cost(shift, episodes, embeds)
+            groups.setdefault(support, []).append(Work(cell, tune.learner, tune.seed, passes, target, shift))
+        adapting = 0 if embeds else tune.learner.adapt.passes(episodes.shape, len(episodes))
+        return [Unit(tuple(g), adapting) for g in groups.values()]
+
+    def _cost(self, shift: Shift, episodes: Episodes, embeds: bool) -> int:
+        queries = episodes.query[: shift.episodes].numel()
+        if isinstance(shift.attack, Attack):
+            return queries * (shift.attack.passes() + 1)
+        if not embeds:
+            return queries
+        views = len({json.dumps(chain_identity(c), sort_keys=True) for c in (shift.support, shift.query)} - {"[]"})
+        return len(episodes.rows()) * (views if shift.support or shift.query else 1)
+
+
+def choices(learner: Learner) -> list[Adaptation]:
+    """The learner's adaptation under each combination of its grid, in a fixed order; itself if there is none."""
+    out = [learner.adapt]
+    for field, values in learner.tune.items():
+        out = [adapt.model_validate({**dict(adapt), field: value}) for adapt in out for value in values]
+    return out
+
+
+def embedded(adaptation: Adaptation, backbone: Backbone) -> bool:
+    """Whether a whole domain is embedded once: features are fixed, and an image's depend on it alone."""
+    return isinstance(adaptation, EmbeddingAdaptation) and backbone.alone()
+
+
+def measuring_passes(adaptation: Adaptation, backbone: Backbone, episodes: Episodes) -> int:
+    """Images sent through the backbone to measure an adaptation on a clean domain."""
+    if embedded(adaptation, backbone):
+        return len(episodes.rows())
+    return adaptation.passes(episodes.shape, len(episodes)) + episodes.query.numel()
+
+
+def check_steps(steps: int, checks: int) -> list[int]:
+    """The steps after which validation is measured: evenly spaced, the last one included."""
+    return sorted({max(1, round(steps * (i + 1) / checks)) for i in range(checks)})
+
+
+def _unique(units: list[Unit]) -> list[Unit]:
+    """Cells that two learners share (one network under several adaptations) are worked on once."""
+    seen: set[str] = set()
+    out: list[Unit] = []
+    for unit in units:
+        work = tuple(w for w in unit.work if w.cell.key not in seen)
+        seen |= {w.cell.key for w in work}
+        if work:
+            out.append(Unit(work, unit.shared_passes))
+    return out
+
+
+def plan(study: Study, store: Store, data: Data) -> Plan:
+    """The plan of a study: what would run, what is there.
+
+    Raises:
+        StudyError: the study asks for more classes, images or ways than there are.
+        DataError: data is missing or broken.
+    """
+    units = Planner(study, data).units()
+    work = tuple(w for u in units for w in u.work)
+    return Plan(study, work, tuple(_unique(units)), frozenset(w.cell.key for w in work if store.has(w.cell.key)))

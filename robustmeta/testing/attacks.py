@@ -1,0 +1,171 @@
+"""Checks of an attack."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from robustmeta.config.components import Attack
+from robustmeta.core import copy_state, to_float
+from robustmeta.corruptions.samples import scenes
+from robustmeta.rng import Rng
+from robustmeta.testing.finding import Finding, Wrong, examine
+
+Norm = Literal["linf", "l2"]
+TASKS, QUERIES, WAY, SIZE = 2, 6, 4, 12
+SLACK = 1e-5
+
+
+def check_attack(attack: Attack, norm: Norm = "linf", eps: float = 0.05, *, coupled: bool = False) -> list[Finding]:
+    """Check what every attack must keep to, on a small smooth classifier (``coupled``: one that centres a task).
+
+    If it does not run at all, that is the only finding.
+    """
+    return examine(Siege(attack, norm, eps, coupled), CHECKS)
+
+
+@dataclass(eq=False)
+class SmallClassifier:
+    """A two-layer network with fixed weights that counts the images it sees; coupled, it centres those of a task."""
+
+    coupled: bool = False
+    seen: int = 0
+    net: nn.Sequential = field(default_factory=lambda: _network())
+
+    def __call__(self, x: Float[Tensor, "T Q C H W"]) -> Float[Tensor, "T Q way"]:
+        """Logits."""
+        self.seen += x.shape[0] * x.shape[1]
+        z = self.net(x.flatten(2))
+        return z - z.mean(1, keepdim=True) if self.coupled else z
+
+    def select(self, tasks: slice) -> "SmallClassifier":
+        """Itself: all tasks share its weights."""
+        return self
+
+
+def _network() -> nn.Sequential:
+    inputs, hidden = 3 * SIZE**2, 16
+    draws = Rng(0, ("small", "classifier"), np.arange(hidden))
+    net = nn.Sequential(nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, WAY))
+    weights = [draws.normal(inputs) / inputs**0.5, torch.zeros(hidden), draws.normal(WAY).T, torch.zeros(WAY)]
+    with torch.no_grad():
+        for parameter, value in zip(net.parameters(), weights, strict=True):
+            parameter.copy_(value)
+    return net
+
+
+@dataclass(frozen=True, eq=False)
+class Siege:
+    """An attack with a classifier and queries to try it on."""
+
+    attack: Attack
+    norm: Norm
+    eps: float
+    coupled: bool
+    classifier: SmallClassifier = field(init=False)
+    x: Tensor = field(init=False)
+    y: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        classifier = SmallClassifier(self.coupled)
+        x = to_float(scenes(TASKS * QUERIES, SIZE)).unflatten(0, (TASKS, QUERIES))
+        with torch.no_grad():
+            y = classifier(x).argmax(-1)
+        y[:, 0] = (y[:, 0] + 1) % WAY  # one query of each task is wrong from the start
+        for name, value in {"classifier": classifier, "x": x, "y": y}.items():
+            object.__setattr__(self, name, value)
+
+    def perturb(self, eps: float) -> Tensor:
+        """What the attack makes of the queries."""
+        keys = np.arange(TASKS * QUERIES, dtype=np.uint64).reshape(TASKS, QUERIES)
+        return self.attack.perturb(self.classifier, self.x, self.y, eps, Rng(0, ("check",), keys))
+
+    def loss(self, x: Tensor) -> float:
+        """Mean cross-entropy."""
+        with torch.no_grad():
+            return float(F.cross_entropy(self.classifier(x).flatten(0, 1), self.y.flatten()))
+
+
+def _runs(siege: Siege) -> str:
+    got = siege.perturb(siege.eps)
+    if got.shape != siege.x.shape or got.dtype != siege.x.dtype or not torch.isfinite(got).all():
+        want = f"finite {siege.x.dtype} {tuple(siege.x.shape)}"
+        raise Wrong(f"expected {want}, got {got.dtype} {tuple(got.shape)}")
+    return "shape and type kept, finite"
+
+
+def _norm(siege: Siege) -> str:
+    delta = (siege.perturb(siege.eps) - siege.x).flatten(2)
+    largest = float((delta.abs().amax(-1) if siege.norm == "linf" else delta.norm(dim=-1)).max())
+    if largest > siege.eps * (1 + SLACK):
+        raise Wrong(f"it leaves the {siege.norm} ball: {largest:.6g} > eps = {siege.eps:.6g}")
+    return f"largest {siege.norm} distance {largest:.4g} of {siege.eps:.4g}"
+
+
+def _range(siege: Siege) -> str:
+    got = siege.perturb(1.0)
+    if got.min() < 0 or got.max() > 1:
+        raise Wrong(f"at eps 1, expected values in [0, 1], got [{float(got.min()):.4g}, {float(got.max()):.4g}]")
+    return "stays in [0, 1] at eps 1"
+
+
+def _loss(siege: Siege) -> str:
+    before, after = siege.loss(siege.x), siege.loss(siege.perturb(siege.eps))
+    if after <= before:
+        raise Wrong(f"the loss falls from {before:.4g} to {after:.4g}; an attack climbs it")
+    return f"loss {before:.4g} -> {after:.4g}"
+
+
+def _zero(siege: Siege) -> str:
+    if not torch.equal(siege.perturb(0.0), siege.x):
+        raise Wrong("at eps 0 the queries change")
+    return "eps 0 changes nothing"
+
+
+def _same_key(siege: Siege) -> str:
+    before = torch.get_rng_state()
+    if not torch.equal(siege.perturb(siege.eps), siege.perturb(siege.eps)):
+        raise Wrong("two calls with the same keys differ; draw from rng alone")
+    if not torch.equal(torch.get_rng_state(), before):
+        raise Wrong("it draws from torch's global generator; draw from rng")
+    return "same keys, same images"
+
+
+def _untouched(siege: Siege) -> str:
+    net, x = siege.classifier.net, siege.x.clone()
+    state = copy_state(net)
+    siege.perturb(siege.eps)
+    if any(not torch.equal(v, state[k]) for k, v in net.state_dict().items()):
+        raise Wrong("it changes the network")
+    if any(p.grad is not None for p in net.parameters()):
+        raise Wrong("it leaves gradients in the network; ask torch.autograd.grad for those of x alone")
+    if not torch.equal(siege.x, x):
+        raise Wrong("it writes into its input")
+    return "network, its gradients and the input"
+
+
+def _passes(siege: Siege) -> str:
+    siege.classifier.seen = 0
+    siege.perturb(siege.eps)
+    got, want = siege.classifier.seen / siege.y.numel(), siege.attack.passes()
+    if got != want:
+        raise Wrong(f"passes() says {want} forward passes a query image; it makes {got:g}")
+    return f"{want} forward passes a query image"
+
+
+CHECKS: Mapping[str, Callable[[Siege], str]] = {
+    "runs": _runs,
+    "norm": _norm,
+    "range": _range,
+    "loss": _loss,
+    "eps 0": _zero,
+    "same key": _same_key,
+    "nothing else touched": _untouched,
+    "passes": _passes,
+}
+"""Every check by name; each returns what it measured or raises."""

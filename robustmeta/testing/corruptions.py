@@ -1,0 +1,201 @@
+"""Checks of a corruption."""
+
+import pickle
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from robustmeta.core import Corruption, to_float
+from robustmeta.corruptions.samples import ink, scenes
+from robustmeta.rng import Keys, Rng
+from robustmeta.testing.finding import Finding, Wrong, examine
+
+SAMPLES = 6
+
+
+def check_corruption(corruption: Corruption, images: UInt8[Tensor, "N C H W"] | None = None) -> list[Finding]:
+    """Check what every corruption must keep to, at all its levels, on given images or on made ones, gray and RGB.
+
+    If it does not run at all, that is the only finding.
+    """
+    sets = (ink(SAMPLES), scenes(SAMPLES), scenes(SAMPLES, 28)[:, :1]) if images is None else (images,)
+    return examine(Trial(corruption, sets), CHECKS)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A corruption and the sets of images to try it on."""
+
+    corruption: Corruption
+    sets: tuple[Tensor, ...]
+
+    def each(self) -> Iterator[tuple[str, object, Tensor]]:
+        """Every level (with a name for messages) on every set."""
+        for table, levels in self.corruption.tables.items():
+            for severity, level in enumerate(levels, 1):
+                for images in self.sets:
+                    size = "x".join(map(str, images.shape[1:]))
+                    yield f"table {table}, severity {severity}, images of {size}", level, images
+
+    def run(self, images: Tensor, level: object, keys: Keys | None = None, chunk: int = 256) -> Tensor:
+        """Corrupt images under keys 0, 1, 2, ... or the given ones."""
+        return self.corruption(images, level, _rng(images, keys), chunk)
+
+    def raw(self, images: Tensor, level: object) -> Tensor:
+        """What the function itself returns."""
+        return self.corruption.function(to_float(images), level, _rng(images))
+
+
+def _rng(images: Tensor, keys: Keys | None = None) -> Rng:
+    return Rng(0, ("check",), np.arange(len(images), dtype=np.uint64) if keys is None else keys)
+
+
+def _runs(trial: Trial) -> str:
+    count = 0
+    for count, (_, level, images) in enumerate(trial.each(), 1):  # noqa: B007
+        trial.run(images, level)
+    if not count:
+        raise Wrong("it has no levels; give it a severity table")
+    return f"{count} combinations of level and images"
+
+
+def _shape_and_type(trial: Trial) -> str:
+    for where, level, images in trial.each():
+        got = trial.raw(images, level)
+        if got.shape != images.shape or got.dtype != torch.float32:
+            want = f"torch.float32 {tuple(images.shape)}"
+            raise Wrong(f"{where}: expected {want}, got {got.dtype} {tuple(got.shape)}")
+    return "float32, shape kept"
+
+
+def _range(trial: Trial) -> str:
+    low, high = 1.0, 0.0
+    for where, level, images in trial.each():
+        got = trial.raw(images, level)
+        low, high = min(low, float(got.min())), max(high, float(got.max()))
+        if low < 0 or high > 1:
+            raise Wrong(f"{where}: expected values in [0, 1], got [{low:.4g}, {high:.4g}]; clamp them")
+    return f"[{low:.3g}, {high:.3g}]"
+
+
+def _same_key(trial: Trial) -> str:
+    for where, level, images in trial.each():
+        if not torch.equal(trial.run(images, level), trial.run(images, level)):
+            raise Wrong(f"{where}: two calls with the same keys differ; draw from rng alone")
+    return "same keys, same images"
+
+
+def _batching(trial: Trial) -> str:
+    for where, level, images in trial.each():
+        whole, keys = trial.run(images, level), np.arange(len(images), dtype=np.uint64)
+        if not torch.equal(whole, trial.run(images, level, chunk=1)):
+            raise Wrong(f"{where}: an image alone differs from the same image in a batch")
+        if not torch.equal(whole.flip(0), trial.run(images.flip(0), level, keys[::-1].copy())):
+            raise Wrong(f"{where}: reversing the batch changes images; row i may depend on image i and key i alone")
+    return "same images alone, in a batch, in reverse"
+
+
+class _Spy(Rng):
+    """An Rng that notes the streams it and its children draw from."""
+
+    seen: set[tuple[object, ...]]
+
+    def __init__(self, images: Tensor) -> None:
+        super().__init__(0, ("check",), np.arange(len(images), dtype=np.uint64))
+        self.seen = set()
+
+    def child(self, *stream: object) -> "_Spy":
+        made = super().__new__(type(self))
+        Rng.__init__(made, self.seed, (*self.stream, *stream), self.keys)
+        made.seen = self.seen
+        return made
+
+    def bits(self, n: int) -> Keys:
+        self.seen.add(self.stream)
+        return super().bits(n)
+
+
+def _shared_draws(trial: Trial) -> str:
+    """Streams of the levels must be nested: a level may draw more than another, but not from elsewhere."""
+    images = trial.sets[0]
+    for table, levels in trial.corruption.tables.items():
+        streams: list[set[tuple[object, ...]]] = []
+        for level in levels:
+            spy = _Spy(images)
+            trial.corruption.function(to_float(images), level, spy)
+            streams.append(spy.seen)
+        for a, b in zip(streams, streams[1:], strict=False):
+            if not (a <= b or b <= a):
+                raise Wrong(f"table {table}: severities draw from different streams; keep the level out of rng.child")
+    return "the severities share their draws"
+
+
+def _untouched(trial: Trial) -> str:
+    before = _global_state()
+    for where, level, images in trial.each():
+        x = to_float(images)
+        kept = x.clone()
+        trial.corruption.function(x, level, _rng(images))
+        if not torch.equal(x, kept):
+            raise Wrong(f"{where}: it writes into its input; work on x.clone()")
+        if _global_state() != before:
+            raise Wrong(f"{where}: it draws from a global generator (torch, numpy or random); draw from rng")
+    return "input and global generators"
+
+
+def _global_state() -> tuple[object, ...]:
+    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), name, np.asarray(keys).tobytes(), *rest, random.getstate()
+
+
+def _pickle(trial: Trial) -> str:
+    again = pickle.loads(pickle.dumps(trial.corruption))
+    for where, level, images in trial.each():
+        if not torch.equal(trial.run(images, level), Trial(again, trial.sets).run(images, level)):
+            raise Wrong(f"{where}: its pickled copy gives other images")
+    return "can be sent to another process"
+
+
+def _grows(trial: Trial) -> str:
+    found: list[str] = []
+    for table, levels in trial.corruption.tables.items():
+        means = [float(np.mean([_distance(trial, images, level) for images in trial.sets])) for level in levels]
+        text = ", ".join(f"{m:.4f}" for m in means)
+        if trial.corruption.monotone and any(b <= a for a, b in zip(means, means[1:], strict=False)):
+            raise Wrong(f"table {table}: mean |y - x| is {text}; it must grow, or say monotone=False")
+        found.append(f"{table}: {text}")
+    return f"mean |y - x| is {'; '.join(found)}"
+
+
+def _distance(trial: Trial, images: Tensor, level: object) -> float:
+    return float((to_float(trial.run(images, level)) - to_float(images)).abs().mean())
+
+
+def _speed(trial: Trial) -> str:
+    images, started, count = trial.sets[0], time.perf_counter(), 0
+    for levels in trial.corruption.tables.values():
+        for level in levels:
+            trial.run(images, level)
+            count += len(images)
+    return f"{count / (time.perf_counter() - started):,.0f} images a second"
+
+
+CHECKS: Mapping[str, Callable[[Trial], str]] = {
+    "runs": _runs,
+    "shape and type": _shape_and_type,
+    "range": _range,
+    "same key": _same_key,
+    "batch size and order": _batching,
+    "shared draws": _shared_draws,
+    "nothing else touched": _untouched,
+    "pickle": _pickle,
+    "grows with severity": _grows,
+    "speed": _speed,
+}
+"""Every check by name; each returns what it measured or raises."""

@@ -1,0 +1,156 @@
+"""The curves and headline numbers of a study, as MLflow metrics: key, integer step, value, time in milliseconds."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from robustmeta.config.study import Study
+from robustmeta.store.results import Results
+
+MAX_CURVES = 40
+"""More than that make MLflow's pages slow: the means of corruption families then stand for their members."""
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """One value of a metric."""
+
+    key: str
+    step: int
+    value: float
+    time: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A learner's accuracy under one shift, and its gain over the baseline; NaN where there is no record."""
+
+    target: str
+    shift: str
+    axis: str
+    step: int
+    mean: float
+    gain: float
+    time: int
+
+
+def accuracies(results: Results, learner: str, seed: int | None = None) -> list[Accuracy]:
+    """What the study asks for of one learner: of one seed, or over all of them as the records give it."""
+    measured = _measured(results, learner, seed)
+    keys = ["metric", "learner", "target", "shift", "axis", "step", "mean", "gain"]
+    rows: list[Accuracy] = []
+    for metric, label, target, shift, axis, step, mean, gain in results.points[keys].itertuples(index=False, name=None):
+        if metric != "accuracy" or label != learner:
+            continue
+        own, time = measured.get((target, shift, int(step)), (math.nan, 0))
+        whole = seed is None
+        rows.append(Accuracy(target, shift, axis, int(step), mean if whole else own, gain if whole else math.nan, time))
+    return rows
+
+
+def _measured(results: Results, learner: str, seed: int | None) -> dict[tuple[str, str, int], tuple[float, int]]:
+    """The last value of each point and the time of the latest cell below it."""
+    keys = ["metric", "learner", "seed", "target", "shift", "step", "mean", "time"]
+    found: dict[tuple[str, str, int], tuple[float, int]] = {}
+    for metric, label, of, target, shift, step, mean, time in results.seeds[keys].itertuples(index=False, name=None):
+        if metric == "accuracy" and label == learner and seed in (None, of):
+            place = (target, shift, int(step))
+            found[place] = mean, max(round(1000 * time), found.get(place, (mean, 0))[1])
+    return found
+
+
+Curve = dict[int, tuple[float, int]]
+"""step -> value, time"""
+
+
+def curves(rows: Sequence[Accuracy], study: Study) -> list[Point]:
+    """``acc/<target>/<shift>`` for one learner; every curve starts from clean at step 0.
+
+    A missing value leaves out its point, and a missing clean value the curves of its target: a line that starts
+    elsewhere would be read wrongly. The means of corruption families replace their members where there are too many.
+    """
+    known = [r for r in rows if math.isfinite(r.mean)]
+    crowded = len(study.shifts) * len(study.targets) > MAX_CURVES
+    found: list[Point] = []
+    for target in study.targets:
+        here = [r for r in known if r.target == target.label]
+        clean = _by_shift(r for r in here if r.axis == "clean")
+        shifted = _by_shift(r for r in here if r.axis != "clean")
+        if crowded:
+            shifted = dict(_family_means(shifted, study))
+        for start in clean.values():
+            for shift, curve in (shifted or clean).items():
+                points = {**curve, **start}.items()
+                found += [Point(f"acc/{target.label}/{shift}", step, value, time) for step, (value, time) in points]
+    return sorted(found)
+
+
+def _by_shift(rows: Iterable[Accuracy]) -> dict[str, Curve]:
+    found: dict[str, Curve] = {}
+    for row in rows:
+        found.setdefault(row.shift, {})[row.step] = row.mean, row.time
+    return found
+
+
+def _family_means(shifted: Mapping[str, Curve], study: Study) -> Iterator[tuple[str, Curve]]:
+    families: dict[str, list[Curve]] = {}
+    for entry in study.shifts:
+        if entry.corruption:
+            place = "" if entry.place == "query" else f"-{entry.place}"
+            name = re.sub(r"[^a-z0-9._-]+", "-", f"mean-{entry.corruption.family}{place}".lower())
+            families.setdefault(name, []).append(shifted.get(entry.label, {}))
+        elif entry.label in shifted:
+            yield entry.label, shifted[entry.label]
+    for name, members in families.items():
+        # only steps that all have: no point may mix different sets of shifts
+        shared = set.intersection(*(set(m) for m in members))
+        yield name, {s: (_mean(m[s][0] for m in members), max(m[s][1] for m in members)) for s in shared}
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return math.fsum(listed) / len(listed) if listed else math.nan
+
+
+SUMMARIES = {
+    "clean_acc": "accuracy without corruption or attack, mean over the targets",
+    "corrupted_acc": "accuracy under corruptions: mean over severities, then over corruptions and targets",
+    "attacked_acc": "accuracy under attacks: mean over eps, then over attacks and targets",
+    "worst_acc": "the lowest accuracy of any target and shift",
+    "gain": "accuracy minus the baseline's on the same tasks: mean over each curve, then over curves, clean among them",
+}
+
+
+def summary(rows: Sequence[Accuracy]) -> list[Point]:
+    """``summary/*`` at step 0, to four decimals, for one learner; a number that lacks a record is left out."""
+    time = max((r.time for r in rows), default=0)
+    values = {
+        "clean_acc": _over_curves((r, r.mean) for r in rows if r.axis == "clean"),
+        "corrupted_acc": _over_curves((r, r.mean) for r in rows if r.axis == "severity"),
+        "attacked_acc": _over_curves((r, r.mean) for r in rows if r.axis == "eps"),
+        "worst_acc": min(r.mean for r in rows) if all(math.isfinite(r.mean) for r in rows) else math.nan,
+        "gain": _over_curves((r, r.gain) for r in rows),
+    }
+    return [Point(f"summary/{k}", 0, round(v, 4), time) for k, v in values.items() if math.isfinite(v)]
+
+
+def _over_curves(values: Iterable[tuple[Accuracy, float]]) -> float:
+    """The mean of the curves' means; NaN if there is none, or one lacks a value."""
+    by_curve: dict[tuple[str, str], list[float]] = {}
+    for row, value in values:
+        by_curve.setdefault((row.target, row.shift), []).append(value)
+    return _mean(_mean(curve) for curve in by_curve.values())
+
+
+def training(results: Results, learner: str, seed: int, time: int) -> list[Point]:
+    """``train/loss`` and ``train/val_accuracy`` by training step."""
+    if len(results.training) == 0:
+        return []
+    columns = ["learner", "seed", "step", "loss", "val_accuracy"]
+    found: list[Point] = []
+    for label, of, step, loss, accuracy in results.training[columns].itertuples(index=False, name=None):
+        if (label, of) == (learner, seed):
+            both = {"train/loss": loss, "train/val_accuracy": accuracy}
+            found += [Point(key, int(step), value, time) for key, value in both.items() if math.isfinite(value)]
+    return found

@@ -1,0 +1,133 @@
+"""The commands that a newcomer types, as processes, on the toy study."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SMOKE = "experiments/smoke.yaml"
+FIELDS = (
+    "learner family source target shift place severity eps metric mean low high n_episodes n_seeds interval "
+    "transductive baseline gain gain_low gain_high"
+)
+
+
+def robustmeta(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command at the root of the repository; its exit code is checked."""
+    done = subprocess.run(
+        [sys.executable, "-m", "robustmeta", *args], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
+    )
+    assert done.returncode == code, done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    root = tmp_path_factory.mktemp("mlruns")
+    return root, json.loads(robustmeta("run", SMOKE, "--root", str(root), "--json").stdout)
+
+
+def test_run_prints_one_object_with_every_result(ran: tuple[Path, dict[str, Any]]) -> None:
+    _, said = ran
+    assert said["study"] == "smoke"
+    assert said["cells"]["failed"] == 0
+    assert said["cells"]["computed"] == said["cells"]["planned"] > 0
+    assert set(said["mlflow"]) == {"tracking_uri", "experiment_id", "run_id"}
+    row = said["results"][0]
+    assert list(row) == FIELDS.split()
+    shifts = {r["shift"] for r in said["results"]}
+    assert shifts >= {"clean", "gaussian_noise", "dead_pixels", "randomrain", "fgsm", "pgd", "pgd-l2"}
+    assert all(0 <= r["mean"] <= 1 for r in said["results"] if r["metric"] == "accuracy")
+
+
+def test_a_second_run_computes_nothing_and_says_the_same(ran: tuple[Path, dict[str, Any]]) -> None:
+    root, said = ran
+    again = json.loads(robustmeta("run", SMOKE, "--root", str(root), "--json").stdout)
+    assert again["cells"] == {**said["cells"], "cached": said["cells"]["planned"], "computed": 0}
+    assert again["results"] == said["results"]
+    assert again["mlflow"] == said["mlflow"]
+
+
+def test_another_folder_gives_identical_records(ran: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    root, said = ran
+    other = json.loads(robustmeta("run", SMOKE, "--root", str(tmp_path), "--json").stdout)
+    assert other["results"] == said["results"]
+    cells = sorted((root / "store").glob("*/queries.parquet"))
+    assert cells
+    for cell in cells:
+        twin = tmp_path / "store" / cell.parent.name / cell.name
+        pd.testing.assert_frame_equal(pd.read_parquet(cell), pd.read_parquet(twin), check_exact=True)
+
+
+def test_a_grown_study_computes_exactly_the_new_cells(ran: tuple[Path, dict[str, Any]]) -> None:
+    root, _ = ran
+    grown = json.loads(robustmeta("plan", SMOKE, "shifts.0.severity=[1,2,5]", "--root", str(root), "--json").stdout)
+    missing = [c for c in grown["cells"] if not c["cached"]]
+    assert len(missing) == 5 * 2 * 2  # learners and baselines, seeds, targets
+    assert {(c["shift"], c["step"]) for c in missing} == {("gaussian_noise", 2)}
+
+
+def test_sync_rebuilds_without_duplicates(ran: tuple[Path, dict[str, Any]]) -> None:
+    root, _ = ran
+    import mlflow
+
+    def runs() -> pd.DataFrame:
+        client = mlflow.MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("smoke")
+        found = client.search_runs([experiment.experiment_id], max_results=1000)
+        return pd.DataFrame([{"id": r.info.run_id, **r.data.metrics} for r in found])
+
+    before = runs()
+    robustmeta("sync", SMOKE, "--root", str(root))
+    pd.testing.assert_frame_equal(before, runs())
+    assert len(before) == 5 + 5 * 2 + 1  # learners, their seeds, the report
+
+
+def test_report_is_one_file_with_the_records_in_it(ran: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    root, _ = ran
+    out = tmp_path / "report.html"
+    robustmeta("report", SMOKE, "--root", str(root), "--out", str(out))
+    text = out.read_text()
+    assert "dead_pixels" in text
+    assert "<script" not in text.lower().replace("&lt;script", "")
+
+
+def test_ctrl_c_leaves_a_good_store_and_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "robustmeta", "run", SMOKE, "--root", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    store, deadline = tmp_path / "store", time.monotonic() + 120
+    while time.monotonic() < deadline and len(list(store.glob("*/cell.json"))) < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "robustmeta run experiments/smoke.yaml" in err
+    left = [p.name for p in store.iterdir()]
+    assert left
+    assert not [n for n in left if n.startswith(".")]
+    planned = json.loads(robustmeta("plan", SMOKE, "--root", str(tmp_path), "--json").stdout)
+    assert sum(c["cached"] for c in planned["cells"]) == len(left)
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    args = ["run", SMOKE, "seeds=[0]", "learners=[]", "--root", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robustmeta", *args], cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    store, deadline = tmp_path / "store", time.monotonic() + 120
+    while time.monotonic() < deadline and not list(store.glob("*/cell.json")):
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(list(store.glob("*/cell.json")))
+    said = json.loads(robustmeta(*args, "--json").stdout)
+    assert said["cells"]["cached"] == done > 0
+    assert said["cells"]["failed"] == 0

@@ -1,0 +1,213 @@
+"""Small tasks and networks for tests of learning, and the checks that planted faults must turn red."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robustmeta.backbones.conv4 import Conv4
+from robustmeta.config.components import Adaptation, Method
+from robustmeta.core import Batch, Classifier, Tasks, copy_state
+from robustmeta.functional import inner_loop
+from robustmeta.methods.maml import Maml
+from robustmeta.methods.reptile import Reptile
+from robustmeta.nets import Network
+from robustmeta.registry import builtin, resolve
+from robustmeta.rng import Rng
+
+SIZE = 16
+DIET = {"way": 3, "shot": 2, "query": 2, "tasks": 2}
+
+
+def made_tasks(
+    count: int = 2, way: int = 3, shot: int = 2, query: int = 2, dtype: torch.dtype = torch.float32
+) -> Tasks:
+    """Tasks of noisy random patterns, in random order, keyed by the task's number."""
+    rng = Rng(7, ("made",), np.arange(count, dtype=np.uint64))
+    patterns = rng.uniform(way, 1, SIZE, SIZE)
+
+    def part(images: int) -> tuple[Tensor, Tensor]:
+        y = torch.arange(way).repeat_interleave(images)[rng.permutation(way * images)]
+        x = patterns[torch.arange(count)[:, None], y] * 0.6 + 0.4 * rng.uniform(way * images, 1, SIZE, SIZE)
+        return x.to(dtype), y
+
+    return Tasks(*part(shot), *part(query), way)
+
+
+def made_batch(images: int = 12, classes: int = 5) -> Batch:
+    """Plain images of as many classes."""
+    rng = Rng(8, ("batch",), [0])
+    return Batch(rng.uniform(images, 1, SIZE, SIZE)[0], torch.arange(images) % classes)
+
+
+def small(name: str) -> Method:
+    """A built-in method with a small diet."""
+    extra = {
+        "supervised": {"train": {"batch": 12}},
+        "reptile": {
+            "train": {**DIET, "query": 0},
+            "inner_steps": 4,
+            "inner_batch": 4,
+            "test_steps": 5,
+            "test_batch": 4,
+            "inner_rate": 0.01,
+        },
+    }
+    return resolve("methods", name).model_validate(extra.get(name, {"train": DIET}))  # type: ignore[attr-defined]
+
+
+def meal(method: Method) -> Tasks | Batch:
+    """What one step of the method eats."""
+    d = method.diet()
+    return made_batch(d.batch) if d.batch else made_tasks(d.tasks, d.way, d.shot, d.query)
+
+
+def build(method: Method, norm: str = "auto", seed: int = 0, width: int = 4) -> Network:
+    """The method's network on a narrow conv4 for 16 x 16 images."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = method.build(Conv4(width=width, norm=norm), SIZE, 1, 5)  # type: ignore[arg-type]
+    assert isinstance(net, Network)
+    return net
+
+
+def train(method: Method, net: nn.Module, steps: int = 3) -> list[float]:
+    """A few steps as the training loop takes them; the losses."""
+    optimiser, schedule = method.optimiser(net, steps)
+    losses = []
+    for step in range(steps):
+        optimiser.zero_grad()
+        losses.append(method.backward(net, meal(method), Rng(0, ("train",), [step])).loss)
+        optimiser.step()
+        schedule.step()
+    return losses
+
+
+def task_rng(count: int) -> Rng:
+    """A key a task."""
+    return Rng(3, ("adapt",), np.arange(count, dtype=np.uint64))
+
+
+def adapted(adaptation: Adaptation, net: nn.Module, tasks: Tasks) -> Classifier:
+    """The adaptation on the supports of tasks."""
+    return adaptation.adapt(net, tasks.support_x, tasks.support_y, tasks.way, task_rng(len(tasks.support_y)))
+
+
+def adaptations(method: Method) -> dict[str, Adaptation]:
+    """Every built-in adaptation that the method's network allows, few steps each; native under its own name."""
+    plain = {name: resolve("adaptations", name)() for name in builtin("adaptations")}  # type: ignore[operator]
+    plain["finetune"] = plain["finetune"].model_copy(update={"steps": 2})
+    native = method.adaptation()
+    if not method.traits.fixed_way:
+        del plain["gradient"]
+    return plain | {native.name: native}
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Every pass over several tasks is a loop, so that hooks see whole batches."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inner_loop, "BATCHED_UP_TO", 0)
+        yield
+
+
+def state_is_untouched(adaptation: Adaptation, net: nn.Module, tasks: Tasks) -> bool:
+    """Whether adapting and classifying leave parameters, buffers, modes and gradients as they were."""
+    before, training = copy_state(net), [m.training for m in net.modules()]
+    grads = [p.grad for p in net.parameters()]
+    x = tasks.query_x.clone().requires_grad_()
+    adapted(adaptation, net, tasks)(x).sum().backward()
+    same = all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+    return (
+        same
+        and before.keys() == net.state_dict().keys()
+        and training == [m.training for m in net.modules()]
+        and all(a is b for a, b in zip(grads, (p.grad for p in net.parameters()), strict=True))
+    )
+
+
+def looks_at_other_queries(classifier: Classifier, x: Tensor) -> bool:
+    """Whether the logits of the first query change with the second."""
+    other = x.clone()
+    other[:, 1] = 1 - other[:, 1]
+    with torch.no_grad():
+        return not torch.allclose(classifier(x)[:, 0], classifier(other)[:, 0], atol=1e-5)
+
+
+def maml_gap(order: int = 2) -> float:
+    """|directional derivative − finite difference| / |finite difference| of the meta-loss, in float64."""
+    method = Maml(train=DIET, inner_steps=2, inner_rate=0.5, order=order)  # type: ignore[arg-type]
+    net, tasks = build(method).double(), made_tasks(dtype=torch.float64)
+    rng = Rng(0, ("train",), [0])
+    method.backward(net, tasks, rng)
+    generator = torch.Generator().manual_seed(0)
+    direction = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in net.parameters()]
+    slope = sum(float((p.grad * d).sum()) for p, d in zip(net.parameters(), direction, strict=True))  # type: ignore[operator]
+    start, losses = [p.detach().clone() for p in net.parameters()], []
+    for h in (1e-5, -1e-5):
+        with torch.no_grad():
+            for p, s, d in zip(net.parameters(), start, direction, strict=True):
+                p.copy_(s + h * d)
+        losses.append(method.backward(net, tasks, rng).loss)
+    difference = (losses[0] - losses[1]) / 2e-5
+    return abs(slope - difference) / abs(difference)
+
+
+def plain_network(net: Network, x: Tensor) -> Tensor:
+    """conv4 and its head written out with torch.nn.functional, on the statistics of x."""
+    p = dict(net.named_parameters())
+    for i in range(4):
+        x = F.conv2d(x, p[f"body.block{i}.conv.weight"], stride=2, padding=1)
+        mean, var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, correction=0)
+        gain, offset = (p[f"body.block{i}.norm.{k}"][None, :, None, None] for k in ("weight", "bias"))
+        x = F.relu((x - mean) / (var + 1e-5).sqrt() * gain + offset)
+    return x.flatten(1) @ p["head.weight"].T + p["head.bias"]
+
+
+def reptile_gap(steps: int = 3) -> float:
+    """The largest difference from the published algorithm written out, over a few meta-steps."""
+    method = small("reptile")
+    assert isinstance(method, Reptile)
+    net = build(method).double()
+    theta = {k: p.detach().clone() for k, p in net.named_parameters()}
+    tasks = made_tasks(2, 3, 2, 0, torch.float64)
+    optimiser, schedule = method.optimiser(net, steps)
+    for step in range(steps):
+        optimiser.zero_grad()
+        method.backward(net, tasks, Rng(0, ("train",), [step]))
+        optimiser.step()
+        schedule.step()
+    expected = _published_reptile(method, theta, tasks, steps)
+    return max(float((expected[k] - p.detach()).abs().max()) for k, p in net.named_parameters())
+
+
+def _published_reptile(method: Reptile, theta: dict[str, Tensor], tasks: Tasks, steps: int) -> dict[str, Tensor]:
+    net = build(method).double()
+    second, count = {k: torch.zeros_like(v) for k, v in theta.items()}, 0
+    for step in range(steps):
+        rng, ends = Rng(0, ("train",), [step]), []
+        for x, y in zip(tasks.support_x, tasks.support_y, strict=True):
+            net.load_state_dict(theta, strict=False)
+            batches, batch = [], []
+            for _ in range(3):  # 4 batches of 4 out of 6 images: three passes
+                for i in rng.permutation(len(y))[0].tolist():
+                    batch.append(i)
+                    if len(batch) == method.inner_batch:
+                        batches.append(batch)
+                        batch = []
+            for rows in batches[: method.inner_steps]:
+                net.zero_grad()
+                F.cross_entropy(plain_network(net, x[rows]), y[rows]).backward()
+                count += 1
+                for k, p in net.named_parameters():
+                    second[k] = 0.999 * second[k] + 0.001 * p.grad**2  # type: ignore[operator]
+                    corrected = second[k] / (1 - 0.999**count)
+                    p.data -= method.inner_rate * p.grad / (corrected.sqrt() + 1e-8)  # type: ignore[operator]
+            ends.append({k: p.detach().clone() for k, p in net.named_parameters()})
+        epsilon = method.meta_step * (1 - step / steps)
+        theta = {k: v + epsilon * ((ends[0][k] + ends[1][k]) / 2 - v) for k, v in theta.items()}
+    return theta
