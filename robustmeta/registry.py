@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -158,10 +159,8 @@ def load_file(path: Path) -> ModuleType:
         raise ComponentError(f"{error.filename}:{error.lineno}: {error.msg}") from error
     except Exception as error:
         del sys.modules[name]
-        trace = error.__traceback__
-        while trace and trace.tb_next:
-            trace = trace.tb_next
-        line = f":{trace.tb_lineno}" if trace else ""
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = f":{lines[-1]}" if lines else ""
         raise ComponentError(f"{path}{line}: {type(error).__name__}: {error}") from error
     for key in set(_registered) - before:
         _plugin_files[key] = path.name

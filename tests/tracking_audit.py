@@ -8,12 +8,20 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from robustmeta.store.results import Results
 from robustmeta.tracking import Tracked
 
 History = dict[str, dict[str, list[tuple[int, float, int]]]]
 """run name -> metric -> (step, value, time)"""
+
+
+@event.listens_for(Engine, "connect")
+def _no_fsync(connection: Any, record: Any) -> None:
+    # a test need not survive a power cut, and most of its time would go into waiting for the disk
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 @cache

@@ -1,11 +1,13 @@
 """The commands. Each imports what it needs when it runs, so that ``--help`` and ``list`` answer at once."""
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from robustmeta.cli import describe as describing
 from robustmeta.cli import discover, output, show
 from robustmeta.cli.errors import JSON, SOME_FAILED, Group
 
@@ -58,14 +60,16 @@ def run(
         with watch() as progress:
             finished = api.run(loaded, root, progress)
     outcome = finished.results.outcome
+    where = [] if root == RUNS else ["--root", str(root)]
     if as_json:
         output.emit(show.finished(finished))
     else:
         typer.echo(show.results(finished.results))
         typer.echo(show.cells(outcome))
-        typer.echo(f"curves and report: robustmeta ui; one file: robustmeta report {study}")
+        typer.echo(f"curves and report: {shlex.join(['robustmeta', 'ui', *where])}")
     if finished.warning:
-        typer.echo(f"MLflow is behind: {finished.warning}; later: robustmeta sync {study}", err=True)
+        again = ["robustmeta", "sync", study, *(overrides or ()), *(f"--plugin={p}" for p in plugin or ()), *where]
+        typer.echo(f"MLflow is behind: {finished.warning}; later: {shlex.join(again)}", err=True)
     for cell, reason in outcome.failures.items():
         typer.echo(f"failed: {cell}: {reason}", err=True)
     if outcome.failures:
@@ -157,7 +161,7 @@ def describe(
 ) -> None:
     """Show one component: its fields, defaults, paper and origin."""
     with output.quiet(as_json):
-        found = discover.describe(name)
+        found = describing.describe(name)
     if as_json:
         output.emit(found)
     else:
@@ -172,7 +176,7 @@ def check(
 ) -> None:
     """Test a corruption, and draw it at its levels."""
     with output.quiet(as_json):
-        found = discover.check(name, sheet)
+        found = describing.check(name, sheet)
     if as_json:
         output.emit(found)
     else:

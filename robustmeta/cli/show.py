@@ -60,7 +60,9 @@ def results(found: "Results") -> str:
     learners = {row["learner"]: row["learner"] + " (transductive)" * bool(row["transductive"]) for row in rows}
     shown: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows:
-        strength = "" if row["axis"] == "clean" else f"{row['severity'] if row['axis'] == 'severity' else row['eps']:g}"
+        strength = (
+            "" if row["axis"] == "clean" else f"{row['severity'] if row['axis'] == 'severity' else row['eps']:.4g}"
+        )
         shown.setdefault((row["target"], row["shift"], strength), {})[row["learner"]] = _accuracy(row)
     body = [[*place, *(cells.get(name, "") for name in learners)] for place, cells in shown.items()]
     head = "accuracy % ± half of the 95% interval; in brackets the gain over the baseline in points, * if it is not 0"
@@ -125,7 +127,7 @@ def _default(field: Mapping[str, Any]) -> str:
 
 def checked(found: Mapping[str, Any]) -> str:
     """The result of ``check`` for people."""
-    failed = [f"FAILED {c['name']}: {c['error']}" for c in found["checks"] if c["error"]]
-    passed = [f"ok     {c['name']}" for c in found["checks"] if not c["error"]]
+    words = {True: "ok    ", False: "FAILED"}
+    lines = [f"{words[f['passed']]} {f['name']}: {f['text']}" for f in found["findings"]]
     drawn = [f"drawn: {found['sheet']}"] if found["sheet"] else []
-    return "\n".join([*passed, *failed, *drawn])
+    return "\n".join([*lines, *drawn])

@@ -51,11 +51,11 @@ class Frozen(BaseModel):
             raise explained(error, cls.model_fields) from None
 
 
-def explained(error: ValidationError, known: Iterable[str]) -> ValidationError:
+def explained(error: ValidationError, known: Iterable[str], kind: str = "extra_forbidden") -> ValidationError:
     """The same errors, where those of unknown keys suggest a known one."""
     known, details = list(known), []
     for e in error.errors(include_url=False):
-        if e["type"] == "extra_forbidden" and len(e["loc"]) == 1:
+        if e["type"] == kind and len(e["loc"]) == 1:
             near = difflib.get_close_matches(str(e["loc"][0]), known, 1, 0.6)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
             e = {**e, "type": "unknown_key", "msg": f"unknown key; {hint}"}

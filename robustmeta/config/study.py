@@ -33,6 +33,7 @@ from robustmeta.registry import ComponentError, resolve
 
 C = TypeVar("C", bound=Component)
 T = TypeVar("T", bound=Frozen)
+_BESIDE = ("label", "episodes", "place", "eps")
 LABEL = re.compile(r"[a-z0-9._-]+")
 Name = Annotated[str, Field(pattern=rf"^{LABEL.pattern}$")]
 Label = Annotated[str, Field(pattern=rf"^({LABEL.pattern})?$")]
@@ -64,6 +65,9 @@ def find(kind: str, base: type, ref: object) -> Any:
     right = issubclass(found, base) if isinstance(found, type) else isinstance(found, base)
     if not right:
         raise _at("name", "component", f"{ref} is a {type(found).__name__}, not one of the {kind}", ref)
+    lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+    if lacking:
+        raise _at("name", "component", f"{ref} is not complete: it must define {lacking}", ref)
     return found
 
 
@@ -72,12 +76,19 @@ def _at(loc: str, kind: str, message: str, value: object) -> ValidationError:
     return ValidationError.from_exception_data("study", [InitErrorDetails(type=error, loc=(loc,), input=value)])
 
 
-def build(kind: str, base: type[C], fields: dict[str, Any], default: str = "") -> C:
-    """A component from its name and fields; raises pydantic's ValidationError with all that is wrong."""
+def build(kind: str, base: type[C], fields: dict[str, Any], default: str = "", beside: Sequence[str] = ()) -> C:
+    """A component from its name and fields; raises pydantic's ValidationError with all that is wrong.
+
+    ``beside``: keys that may stand beside its fields, for suggestions.
+    """
     name = fields.pop("name", default)
     if not name:
         raise _at("name", "missing", "a name is required", fields)
-    return find(kind, base, name).model_validate(fields)
+    cls = find(kind, base, name)
+    try:
+        return cls.model_validate(fields)
+    except ValidationError as error:
+        raise explained(error, [*cls.model_fields, *beside], "unknown_key") from None
 
 
 class Canvas(Frozen):
@@ -100,7 +111,7 @@ class Target(Frozen):
             return value
         fields = dict(value)
         label = {"label": fields.pop("label")} if "label" in fields else {}
-        return {"source": build("domains", Source, fields), **label}
+        return {"source": build("domains", Source, fields, beside=("label",)), **label}
 
     @model_serializer(mode="wrap")
     def _flatten(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -161,20 +172,19 @@ class Learner(Frozen):
         problems: list[InitErrorDetails] = []
         method = adaptation = native = None
         try:
-            method = build("methods", Method, dict(fields))
+            method = build("methods", Method, dict(fields), beside=("label", "adapt", "tune"))
             native = method.adaptation()
         except ValidationError as error:
-            known = ["label", "adapt", "tune"]
-            problems += nested(explained(error, known).errors(include_url=False))
+            problems += nested(error.errors(include_url=False))
             native = _native(fields.get("name"))
         try:
-            adaptation = _adaptation(native, {"name": adapt} if isinstance(adapt, str) else dict(adapt))
+            adaptation = _adaptation(native, _mapping(adapt))
         except ValidationError as error:
             problems += nested(error.errors(include_url=False), ("adapt",))
         if problems:
             raise ValidationError.from_exception_data("learner", problems)
-        tune = own.pop("tune", adaptation.grid if adaptation else {})
-        return {"method": method, "adapt": adaptation, "tune": {k: list(v) for k, v in tune.items()}, **own}
+        grid = adaptation.grid if adaptation else {}
+        return {"method": method, "adapt": adaptation, "tune": {k: list(v) for k, v in grid.items()}, **own}
 
     @model_serializer(mode="wrap")
     def _flatten(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -192,6 +202,14 @@ class Learner(Frozen):
                         "tune", nested(error.errors(include_url=False), ("tune",))
                     ) from None
         return self
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    fields = {"name": value} if isinstance(value, str) else value
+    if not isinstance(fields, dict):
+        error = PydanticCustomError("component", "expected a name, or a mapping such as {steps: 5}")
+        raise ValidationError.from_exception_data("adapt", [InitErrorDetails(type=error, loc=(), input=value)])
+    return dict(fields)
 
 
 def _native(name: object) -> Adaptation | None:
@@ -236,23 +254,23 @@ class ShiftEntry(Frozen):
         fields = dict(value)
         if ("corruption" in fields) == ("attack" in fields):
             raise PydanticCustomError("shift", "expected either corruption: or attack:")
-        if isinstance(fields.get("corruption"), str):
+        if "corruption" in fields and not isinstance(fields["corruption"], Corruption):
             name = fields["corruption"]
             try:
                 fields |= {"corruption": find("corruptions", Corruption, name), "name": name}
             except ValidationError as error:
                 message = error.errors()[0]["msg"]
                 raise _at("corruption", "unknown_component", message, name) from None
-        if isinstance(fields.get("attack"), str):
+        if "attack" in fields and not isinstance(fields["attack"], Attack):
             return cls._attack(fields)
         return fields
 
     @classmethod
     def _attack(cls, fields: dict[str, Any]) -> dict[str, Any]:
         name = fields.pop("attack")
-        own = {k: fields.pop(k) for k in ("label", "episodes", "place", "eps") if k in fields}
+        own = {k: fields.pop(k) for k in _BESIDE if k in fields}
         try:
-            return {"attack": build("attacks", Attack, {"name": name, **fields}), "name": name, **own}
+            return {"attack": build("attacks", Attack, {"name": name, **fields}, beside=_BESIDE), "name": name, **own}
         except ValidationError as error:
             renamed = [
                 {**e, "loc": ("attack",)} if e["loc"] == ("name",) else e for e in error.errors(include_url=False)
@@ -262,7 +280,7 @@ class ShiftEntry(Frozen):
     @model_serializer(mode="wrap")
     def _flatten(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         whole = handler(self)
-        common = {k: whole[k] for k in ("label", "episodes", "place")}
+        common = {k: whole[k] for k in ("label", "episodes", "place") if k in whole}
         if self.attack:
             own = {k: v for k, v in whole["attack"].items() if k != "name"}
             return {"attack": self.name, **common, "eps": whole["eps"], **own}

@@ -109,13 +109,13 @@ def _apply(transform: Any, image: Pixels) -> Pixels:
 
 
 def _takes(transform: Any, shape: tuple[int, ...]) -> bool:
-    """Whether it accepts an image of that shape; asked of a plain one, so that the answer is the same for all."""
+    """Whether it accepts images of that many channels; asked of a plain one, so that the answer is the same for all."""
     transform.set_random_seed(0)
     try:
         made = _apply(transform, np.full(shape, _GRAY, np.uint8))
     except Exception:  # what a transform raises for a channel too few is its own affair
         return False
-    return made.shape == shape
+    return made.shape[2:] == shape[2:]
 
 
 def __getattr__(name: str) -> Corruption:

@@ -13,7 +13,7 @@ from robustmeta.rng import Rng
         "224": (0.4, 0.3, 0.2, 0.1, 0.05),
         "64": (0.4, 0.3, 0.2, 0.1, 0.05),
         "32": (0.75, 0.5, 0.4, 0.3, 0.15),
-        "ink-28": (0.4, 0.3, 0.2, 0.1, 0.05),
+        "ink-28": (0.8, 0.7, 0.6, 0.5, 0.4),
     },
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )

@@ -72,8 +72,8 @@ def _tables(name: str, levels: Sequence[object], tables: Mapping[str, Sequence[o
     return checked
 
 
-def _levels(name: str, values: Sequence[object]) -> tuple[object, ...]:
-    if isinstance(values, str) or not isinstance(values, Sequence) or not 1 <= len(values) <= MOST:
+def _levels(name: str, values: object) -> tuple[object, ...]:
+    if not isinstance(values, list | tuple) or not 1 <= len(values) <= MOST:
         raise ComponentError(f"corruption {name}: expected 1 to {MOST} levels, such as (0.1, 0.2), got {values!r}")
     try:
         json.dumps(list(values), allow_nan=False)
@@ -83,15 +83,11 @@ def _levels(name: str, values: Sequence[object]) -> tuple[object, ...]:
 
 
 def _reduce(made: Corruption) -> str | tuple[Any, ...]:
-    """Pickle a decorated corruption by the name that holds it: its function is no longer found under that name."""
+    """Pickle a corruption by the name that holds it: its function is no longer found under that name."""
     qualname: str = getattr(made.function, "__qualname__", "")
     module = sys.modules.get(made.module)
-    held = getattr(module, qualname, None) if qualname else made.function
-    if module is None or held is made.function:
+    if module is None or not qualname or getattr(module, qualname, None) is not made:
         return made.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-    if held is not made:
-        text = f"corruption {made.name} cannot be pickled: its module does not hold it as {qualname}; define it at top level"
-        raise pickle.PicklingError(text)
     home = module.__file__ if "__digest__" in vars(module) else made.module  # a plug-in file is no importable module
     return resolve, ("corruptions", f"{home}:{qualname}")
 

@@ -13,11 +13,11 @@ from robustmeta.rng import Rng
         "224": ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
         "64": ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
         "32": ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
-        "ink-28": ((1.5, 0.1), (2, 0.5), (2.5, 0.5), (3, 0.5), (4, 0.5)),
+        "ink-28": ((1, 0.1), (1.5, 0.1), (2, 0.5), (2.5, 0.5), (3, 0.5)),
     },
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def defocus_blur(x: Tensor, level: tuple[float, float], rng: Rng) -> Tensor:
-    """Filtered by a disk of ``level[0]`` pixels radius, softened by a Gaussian of ``level[1]`` pixels; cut to [0, 1]."""
+    """Filtered by a disk of radius ``level[0]`` softened by a Gaussian of σ ``level[1]``, in pixels; cut to [0, 1]."""
     radius, sigma = level
     return correlate(x, aliased_disk(radius, sigma)).clamp_(0, 1)

@@ -13,10 +13,10 @@ from robustmeta.rng import Rng
         "224": (0.08, 0.12, 0.18, 0.26, 0.38),
         "64": (0.04, 0.08, 0.12, 0.15, 0.18),
         "32": (0.04, 0.06, 0.08, 0.09, 0.10),
-        "ink-28": (0.10, 0.15, 0.20, 0.25, 0.30),
+        "ink-28": (0.10, 0.18, 0.24, 0.29, 0.34),
     },
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def gaussian_noise(x: Tensor, std: float, rng: Rng) -> Tensor:
-    """x + std · N(0, 1), every channel of every pixel on its own, cut to [0, 1]."""
+    """Adds std · N(0, 1) to every channel of every pixel on its own; cut to [0, 1]."""
     return additive(x, std, rng.normal(*x.shape[1:]))

@@ -14,7 +14,7 @@ from robustmeta.rng import Rng
         "224": (25, 18, 15, 10, 7),
         "64": (65, 58, 50, 40, 25),
         "32": (80, 65, 58, 50, 40),
-        "ink-28": (15, 10, 7, 4, 2),
+        "ink-28": (20, 10, 6, 3, 1),
     },
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )

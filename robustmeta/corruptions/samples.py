@@ -1,6 +1,5 @@
 """A few made images to try corruptions on: strokes of ink, and coloured scenes with edges and texture."""
 
-import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
@@ -14,7 +13,7 @@ WAVES = 5
 
 def ink(n: int, size: int = 28) -> UInt8[Tensor, "n 1 S S"]:
     """Drawings of a few straight strokes, ink = 255 on 0."""
-    rng = Rng(0, ("samples", "ink"), np.arange(n))
+    rng = Rng(0, ("samples", "ink"), range(n))
     ends = rng.uniform(STROKES, 2, 2) * 0.7 + 0.15  # (n, strokes, start or end, y or x) in parts of the side
     at = (torch.arange(size) + 0.5) / size
     pixel = torch.stack(torch.meshgrid(at, at, indexing="ij"), -1)  # (S, S, 2)
@@ -27,7 +26,7 @@ def ink(n: int, size: int = 28) -> UInt8[Tensor, "n 1 S S"]:
 
 def scenes(n: int, size: int = 32) -> UInt8[Tensor, "n 3 S S"]:
     """Smooth colours behind a striped square."""
-    rng = Rng(0, ("samples", "scenes"), np.arange(n))
+    rng = Rng(0, ("samples", "scenes"), range(n))
     smooth = cosine_field(rng.normal(3, WAVES, WAVES), size).mul(0.7).sigmoid()
     at = torch.arange(size)
     edge = rng.integers(0, size // 2, 2)[..., None]

@@ -34,7 +34,7 @@ def per_task(
 
     ``net`` is any module whose forward pass changes nothing; ``shared`` are parameters that all tasks share, ``own``
     those with a leading T, both by their names in ``net``. Normalisation uses the statistics ``given`` (with a leading
-    T) or else those of each task's images; on ``record`` these are returned, otherwise none. ``batched`` sends all tasks
+    T) or else those of the task's images; on ``record`` these are returned, otherwise none. ``batched`` sends all tasks
     through in one pass, or loops over them; None decides by shape, and the results are the same to rounding.
     """
 

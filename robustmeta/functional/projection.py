@@ -18,7 +18,7 @@ def norm2(d: Pixels) -> Float[Tensor, "*batch 1 1 1"]:
 
 
 def unit2(g: Pixels) -> Pixels:
-    """g / ‖g‖₂, the steepest step of length 1; zero where g is. Scaled first, so that tiny gradients keep their way."""
+    """The steepest step of length 1, g / ‖g‖₂; zero where g is. Scaled first: tiny gradients keep their direction."""
     largest = g.abs().amax((-3, -2, -1), keepdim=True)
     scaled = g / largest.where(largest > 0, 1)
     length = norm2(scaled)
@@ -26,18 +26,18 @@ def unit2(g: Pixels) -> Pixels:
 
 
 def sign(g: Pixels) -> Pixels:
-    """sign(g), the steepest step of largest entry 1; zero where g is."""
+    """The steepest step of largest entry 1; zero where g is."""
     return g.sign()
 
 
 def project2(d: Pixels, eps: float) -> Pixels:
-    """d · min(1, ε / ‖d‖₂)."""
+    """The nearest point of the L2 ball, d · min(1, ε / ‖d‖₂)."""
     length = norm2(d)
     return d * (eps / length.where(length > 0, 1)).clamp(max=1)
 
 
 def project_inf(d: Pixels, eps: float) -> Pixels:
-    """Every entry cut to [−ε, ε]."""
+    """The nearest point of the L∞ ball: every entry cut to [−ε, ε]."""
     return d.clamp(-eps, eps)
 
 

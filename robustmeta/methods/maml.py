@@ -33,7 +33,7 @@ class Maml(Episodic):
     inner_steps: int = Field(default=1, ge=1, le=1000)
     inner_rate: float = Field(default=0.4, gt=0)
     order: Literal[1, 2] = 2
-    rate: float = Field(default=1e-3, gt=0)
+    rate: float = Field(default=3e-3, gt=0)
 
     def build(self, backbone: Backbone, size: int, channels: int, classes: int) -> nn.Module:
         """A network with a head for ``train.way`` classes."""

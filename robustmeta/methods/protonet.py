@@ -29,7 +29,7 @@ class ProtoNet(Episodic):
     traits: ClassVar[Traits] = Traits(fixed_way=False, equivariant=True, order_free=True, embeds=True)
 
     train: Diet = Diet(way=20, shot=5, query=5, tasks=1)
-    rate: float = Field(default=1e-3, gt=0)
+    rate: float = Field(default=3e-3, gt=0)
 
     def build(self, backbone: Backbone, size: int, channels: int, classes: int) -> nn.Module:
         """A network without a head."""

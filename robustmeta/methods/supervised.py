@@ -26,7 +26,7 @@ class Supervised(Method):
     traits: ClassVar[Traits] = Traits(fixed_way=False, equivariant=True, order_free=True, embeds=True)
 
     train: Diet = Diet(batch=64)
-    rate: float = Field(default=1e-3, gt=0)
+    rate: float = Field(default=3e-3, gt=0)
 
     @field_validator("train", mode="before")
     @classmethod

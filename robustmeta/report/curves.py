@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 INK, FAINT = "#010203", "#040506"
 """Stand-ins that the page replaces by its own colours, which differ between light and dark."""
 
-SETTINGS = {
+SETTINGS: dict[Any, object] = {
     "svg.fonttype": "none",
     "font.size": 8.0,
     "axes.edgecolor": FAINT,
@@ -107,7 +108,7 @@ def _margin(places: Sequence[float]) -> tuple[float, float]:
 
 
 def _inline(svg: str, name: str) -> str:
-    """A document made an element: no header, no name spaces, no style of its own; ids apart from those of its brothers."""
+    """A document made an element: no header, no name spaces, no style of its own, ids that no other element has."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", svg, flags=re.S)
     svg = re.sub(r'(<svg)[^>]*?(viewBox="[^"]*")[^>]*>', r'\1 \2 aria-hidden="true" focusable="false">', svg, count=1)

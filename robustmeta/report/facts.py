@@ -10,12 +10,13 @@ import yaml
 from robustmeta.config.study import ShiftEntry, Study
 from robustmeta.report.findings import Findings
 from robustmeta.report.grid import BEST_RULE
+from robustmeta.report.rows import Rows, grouped, mean
 from robustmeta.report.text import FAILED
 from robustmeta.store.results import Results
 
 INTERVALS = {
-    "episodes": "over episodes: it says how precisely these trained networks are measured, not how much another training "
-    "with another seed would differ (that takes three seeds or more)",
+    "episodes": "over episodes: it says how precisely these trained networks are measured, not how much another "
+    "training with another seed would differ (that takes three seeds or more)",
     "seeds x episodes": "over training seeds and episodes together: it covers another training and other tasks",
 }
 
@@ -97,46 +98,36 @@ def _settings(fields: dict[str, object]) -> str:
 
 def tuning(table: pd.DataFrame) -> Listing | None:
     """Each choice that was tried on source validation, its accuracy, and which seeds chose it."""
-    if len(table) == 0:
-        return None
     rows: list[tuple[str, ...]] = []
-    for (learner, choice), part in table.groupby(["learner", "choice"], sort=False):
-        seeds = [str(s) for s in part.loc[part["chosen"].astype(bool), "seed"]]
-        accuracy = part["val_accuracy"].mean(skipna=False)
+    for (learner, choice), tried in grouped(table, "learner", "choice").items():
+        seeds = [str(row["seed"]) for row in tried if row["chosen"]]
+        accuracy = mean(tried, "val_accuracy")
         value = "diverged" if math.isnan(accuracy) else f"{100 * accuracy:.1f}"
-        rows.append((str(learner), str(choice), value, f"seed {', '.join(seeds)}" if seeds else ""))
+        rows.append((learner, choice, value, f"seed {', '.join(seeds)}" if seeds else ""))
     columns = ("learner", "choice", "validation accuracy, % (mean over seeds)", "chosen for")
-    return Listing("Test-time choices tried on source validation", columns, tuple(rows))
+    return Listing("Test-time choices tried on source validation", columns, tuple(rows)) if rows else None
 
 
 COSTS = {
-    "images": ("images drawn", "{:,.0f}"),
-    "train_passes": ("training passes", "{:,.0f}"),
-    "train_seconds": ("training, s", "{:,.1f}"),
-    "adapt_seconds_per_task": ("adapting, ms a task", "{:,.1f}"),
-    "evaluate_passes": ("evaluation passes", "{:,.0f}"),
+    "images": ("images drawn", 1, "{:,.0f}"),
+    "train_passes": ("training passes", 1, "{:,.0f}"),
+    "train_seconds": ("training, s", 1, "{:,.1f}"),
+    "adapt_seconds_per_task": ("adapting, ms a task", 1000, "{:,.1f}"),
+    "evaluate_passes": ("evaluation passes", 1, "{:,.0f}"),
 }
 
 
 def costs(table: pd.DataFrame) -> Listing | None:
     """What each learner cost, a mean over seeds. Seconds depend on the machine; passes do not."""
-    if len(table) == 0:
-        return None
     known = [c for c in COSTS if c in table]
-    scaled = (
-        table.assign(adapt_seconds_per_task=1000 * table["adapt_seconds_per_task"])
-        if "adapt_seconds_per_task" in known
-        else table
-    )
-    means = scaled.groupby("learner", sort=False)[known].mean()
-    rows = [
-        (
-            str(learner),
-            *(FAILED if math.isnan(v) else COSTS[c][1].format(v) for c, v in zip(known, values, strict=True)),
-        )
-        for learner, values in zip(means.index, means.to_numpy(float), strict=True)
-    ]
-    return Listing("Cost a training seed", ("learner", *(COSTS[c][0] for c in known)), tuple(rows))
+    rows = [(learner, *(_cost(group, c) for c in known)) for (learner,), group in grouped(table, "learner").items()]
+    return Listing("Cost a training seed", ("learner", *(COSTS[c][0] for c in known)), tuple(rows)) if rows else None
+
+
+def _cost(rows: Rows, column: str) -> str:
+    _, factor, form = COSTS[column]
+    value = factor * mean(rows, column)
+    return FAILED if math.isnan(value) else form.format(value)
 
 
 def resolved(study: Study) -> str:

@@ -1,13 +1,14 @@
 """Which curves the report draws: accuracy over strength for each target and shift, and training over images."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from robustmeta.report.curves import Curve, Frame, panel
 from robustmeta.report.findings import CLEAN, Findings, Point
+from robustmeta.report.rows import Rows, grouped
 from robustmeta.report.text import PERCENT, enumerated
 
 
@@ -62,10 +63,8 @@ def _panel(
     curves = [_curve(line, colours[n], dashed=n in found.transductive) for n, line in lines.items()]
     some = next(iter(lines.values()))
     frame = Frame(some[-1].axis, "accuracy, %", y_range, _ticks(some), 100 * chance)
-    gaps = [
-        f"{n} at {enumerated([_strength(p) for p in line if not p.scored.score.there])}" for n, line in lines.items()
-    ]
-    missing = [g for g, line in zip(gaps, lines.values(), strict=True) if not all(p.scored.score.there for p in line)]
+    gaps = {n: [_strength(p) for p in line if not p.scored.score.there] for n, line in lines.items()}
+    missing = [f"{n} at {enumerated(steps)}" for n, steps in gaps.items() if steps]
     words = "; ".join(f"{n}: {', '.join(PERCENT.value(p.scored.score) for p in line)}" for n, line in lines.items())
     at = ", ".join(_strength(p) for p in some)
     return Panel(
@@ -94,40 +93,32 @@ def _ticks(points: Sequence[Point]) -> tuple[tuple[float, str], ...]:
 
 def _curve(points: Sequence[Point], colour: str, *, dashed: bool) -> Curve:
     scores = [p.scored.score for p in points]
-    y, low, high = (
-        tuple(100 * v for v in column) for column in zip(*((s.mean, s.low, s.high) for s in scores), strict=True)
-    )
+    y, low, high = (tuple(100 * getattr(s, k) for s in scores) for k in ("mean", "low", "high"))
     return Curve(colour, tuple(p.step for p in points), y, low, high, dashed=dashed)
 
 
 def training_curves(table: pd.DataFrame, colours: Mapping[str, str]) -> tuple[Panel, ...]:
     """Accuracy on source validation for all learners together, and the loss of each; a line a seed."""
-    if len(table) == 0:
-        return ()
-    checked = table.dropna(subset=["val_accuracy"])
-    out: list[Panel] = []
-    if len(checked):
-        lines = [_history(rows, "val_accuracy", 100, colours[str(key[0])]) for key, rows in _by_seed(checked)]
-        frame = Frame("images drawn", "accuracy, %", ticks=_thousands(checked["images"]))
-        words = f"Accuracy on source validation over images drawn, for {enumerated(list(dict.fromkeys(checked['learner'])))}."
-        out.append(Panel("source validation", panel(lines, frame, "validation"), words))
-    for i, (name, rows) in enumerate(table.groupby("learner", sort=False)):
-        lines = [_history(part, "loss", 1, colours[str(name)]) for _, part in _by_seed(rows)]
-        svg = panel(lines, Frame("images drawn", "training loss", ticks=_thousands(rows["images"])), f"loss-{i}")
-        first, last = rows["loss"].iloc[0], rows["loss"].iloc[-1]
-        out.append(Panel(f"loss of {name}", svg, f"Training loss of {name}, from {first:.3g} to {last:.3g}."))
+    runs = grouped(table, "learner", "seed")
+    names = list(dict.fromkeys(learner for learner, _ in runs))
+    checked = {key: [row for row in rows if not math.isnan(row["val_accuracy"])] for key, rows in runs.items()}
+    lines = [_history(rows, "val_accuracy", 100, colours[key[0]]) for key, rows in checked.items() if rows]
+    words = f"Accuracy on source validation over images drawn, for {enumerated(names)}."
+    out = [_history_panel("source validation", lines, "accuracy, %", words, "validation")] if lines else []
+    for i, name in enumerate(names):
+        own = [rows for key, rows in runs.items() if key[0] == name]
+        lines = [_history(rows, "loss", 1, colours[name]) for rows in own]
+        words = f"Training loss of {name}, from {own[0][0]['loss']:.3g} to {own[0][-1]['loss']:.3g}."
+        out.append(_history_panel(f"loss of {name}", lines, "training loss", words, f"loss-{i}"))
     return tuple(out)
 
 
-def _by_seed(table: pd.DataFrame) -> Iterable[tuple[tuple[object, object], pd.DataFrame]]:
-    return table.groupby(["learner", "seed"], sort=False)
+def _history(rows: Rows, column: str, factor: float, colour: str) -> Curve:
+    return Curve(colour, tuple(row["images"] for row in rows), tuple(factor * row[column] for row in rows))
 
 
-def _history(rows: pd.DataFrame, column: str, factor: float, colour: str) -> Curve:
-    return Curve(colour, tuple(map(float, rows["images"])), tuple(factor * float(v) for v in rows[column]))
-
-
-def _thousands(images: "pd.Series[int]") -> tuple[tuple[float, str], ...]:
-    top = int(images.max())
+def _history_panel(title: str, lines: Sequence[Curve], label: str, words: str, name: str) -> Panel:
+    top = max(x for line in lines for x in line.x)
     unit, text = (1000, "k") if top >= 10_000 else (1, "")
-    return tuple((share * top / 4, f"{share * top / 4 / unit:.3g}{text}") for share in range(5))
+    ticks = tuple((share * top / 4, f"{share * top / 4 / unit:.4g}{text}") for share in range(5))
+    return Panel(title, panel(lines, Frame("images drawn", label, ticks=ticks), name), words)

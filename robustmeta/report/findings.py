@@ -76,9 +76,7 @@ def average(parts: Sequence[Scored]) -> Scored:
     """
 
     def mean(numbers: Sequence[Number]) -> Number:
-        return Number(
-            *(sum(column) / len(numbers) for column in zip(*((n.mean, n.low, n.high) for n in numbers), strict=True))
-        )
+        return Number(*(sum(getattr(n, k) for n in numbers) / len(numbers) for k in ("mean", "low", "high")))
 
     return Scored(mean([p.score for p in parts]), mean([p.gain for p in parts]))
 
@@ -88,7 +86,9 @@ class Findings:
     """The points of a study, in the order of the study.
 
     Attributes:
-        learners: all labels, baselines last. meta: those that are not baselines. baseline: the one gains refer to, or "".
+        learners: all labels, baselines last.
+        meta: those that are not baselines.
+        baseline: the one that gains refer to, or "".
         transductive: learners whose answer to a query depends on the other queries. A gain over a baseline of the other
             kind is left out of ``points``.
     """
@@ -127,11 +127,11 @@ class Findings:
             shifts.setdefault(p.shift, []).append(p.scored)
         return average([average(points) for points in shifts.values()]) if shifts else Scored(NOTHING, NOTHING)
 
-    def worst(self, learner: str, target: str) -> Point | None:
-        """The point of lowest accuracy under any shift, the first one without a result, or None without shifts."""
+    def worst(self, learner: str, target: str) -> Point:
+        """The point of lowest accuracy under any shift, or the first one without a result. The study has shifts."""
         found = [p for p in self.of(learner, target) if p.axis != CLEAN]
         missing = [p for p in found if not p.scored.score.there]
-        return missing[0] if missing else min(found, key=lambda p: p.scored.score.mean, default=None)
+        return missing[0] if missing else min(found, key=lambda p: p.scored.score.mean)
 
     def kinds(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Learners by what a query's answer may depend on; learners of two kinds are never ranked together."""

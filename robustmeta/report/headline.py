@@ -98,6 +98,8 @@ def _lead(found: Findings, condition: str, contests: dict[str, Contest]) -> str:
     parts += [f"the baseline beats {_every(found, [fair[t] for t in lost])} on {enumerated(lost)}"] if lost else []
     unclear = [target for target, c in fair.items() if c.outcome == 0]
     parts += [f"{_none(found)} shown to beat the baseline on {enumerated(unclear)}"] if unclear else []
+    left = [target for target in contests if target not in fair]
+    parts += [f"nothing to compare with on {enumerated(left)}"] if left else []
     return f"{condition}: {'; '.join(parts)}.".replace("the baseline", f"the {found.baseline} baseline", 1)
 
 

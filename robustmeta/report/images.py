@@ -12,7 +12,7 @@ from PIL import Image
 from robustmeta.report.findings import CLEAN, Findings
 from robustmeta.store.results import Results
 
-PIXEL_BYTES = 1_000_000
+PIXEL_BYTES = 800_000
 """What all examples of a page may take before compression; beyond it fewer drawings are shown, then smaller ones."""
 DRAWINGS = 8
 SHOWN = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from robustmeta.report import facts, figures, grid, images
+from robustmeta.report import facts, figures, grid, images, layout
 from robustmeta.report.findings import ACCURACY, Findings, findings
 from robustmeta.report.headline import Verdict, verdicts
 from robustmeta.store.palette import colours
@@ -56,13 +56,13 @@ def page(results: Results) -> Page:
         found=found,
         colours=palette,
         verdicts=verdicts(found),
-        overview=tuple(grid.overview(found, kind, names) for kind, names in found.kinds()),
+        overview=tuple(layout.overview(found, kind, names) for kind, names in found.kinds()),
         parts=tuple(_part(found, target) for target in found.targets),
         curves=figures.shift_curves(found, palette, chance),
         training=figures.training_curves(results.training, palette),
         sheets=images.sheets(results, found),
         protocol=facts.protocol(results, found),
-        listings=(facts.strengths(study, found), facts.learners(study)),
+        listings=(*([facts.strengths(study, found)] if study.shifts else []), facts.learners(study)),
         costs=facts.costs(results.costs),
         tuning=facts.tuning(results.tuning),
         study=facts.resolved(study),
@@ -73,7 +73,7 @@ def page(results: Results) -> Page:
 def _part(found: Findings, target: str) -> Part:
     def tables(metric: str, *, every: bool) -> tuple[grid.Table, ...]:
         kinds = found.kinds()
-        return tuple(grid.by_shift(found, target, kind, names, metric, every=every) for kind, names in kinds)
+        return tuple(layout.by_shift(found, target, kind, names, metric, every=every) for kind, names in kinds)
 
     others = [m for m in found.metrics if m != ACCURACY]
     return Part(
@@ -86,9 +86,8 @@ def _part(found: Findings, target: str) -> Part:
 
 def html(results: Results) -> str:
     """The report of a study as one HTML document; the same results give the same bytes."""
-    return _template().render(
-        page=page(results), css=Markup(files("robustmeta.report").joinpath("report.css").read_text("utf-8"))
-    )
+    css = files("robustmeta.report").joinpath("report.css").read_text("utf-8")
+    return _template().render(page=page(results), css=Markup(css))
 
 
 def write(results: Results, path: Path) -> None:

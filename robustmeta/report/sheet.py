@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from robustmeta.core import Corruption
@@ -31,24 +33,30 @@ def grid(rows: Rows) -> Figure:
     """
     if not rows:
         raise ValueError("a sheet needs at least one row of images")
-    columns = max(len(images) for _, images in rows)
-    size = (LABEL + CELL * columns, CELL * len(rows))
+    strips = [_strip(images) for _, images in rows]
+    size = (LABEL + CELL * max(s.shape[1] / s.shape[0] for s in strips), 1.05 * CELL * len(rows))
     figure = Figure(figsize=size, dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    for r, (label, images) in enumerate(rows):
+    for r, ((label, _), strip) in enumerate(zip(rows, strips, strict=True)):
         bottom = 1 - (r + 1) / len(rows)
         figure.text(0.1 / size[0], bottom + 0.5 / len(rows), label, va="center", fontsize=7)
-        for c, image in enumerate(images.movedim(1, -1).numpy()):
-            box = ((LABEL + CELL * c) / size[0], bottom, CELL / size[0] * 0.95, 0.95 / len(rows))
-            axes = figure.add_axes(box)
-            axes.imshow(np.squeeze(image), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_axis_off()
+        width = CELL * strip.shape[1] / strip.shape[0]
+        axes = figure.add_axes((LABEL / size[0], bottom, width / size[0], CELL / size[1]))
+        axes.imshow(strip, interpolation="nearest")
+        axes.set_axis_off()
     return figure
+
+
+def _strip(images: UInt8[Tensor, "k C H W"]) -> NDArray[np.uint8]:
+    """Images side by side in colour, (H, k * (W + gap), 3), with white between them."""
+    gap = max(1, images.shape[-1] // 20)
+    spaced = F.pad(images.expand(-1, 3, -1, -1), (0, gap), value=255)  # (k, 3, H, W + gap)
+    return spaced.permute(2, 0, 3, 1).flatten(1, 2).numpy()
 
 
 def corruption_rows(corruption: Corruption, images: UInt8[Tensor, "k C H W"]) -> list[tuple[str, Tensor]]:
     """Some images clean, then at every level of every severity table."""
-    rng = Rng(0, ("sheet",), np.arange(len(images)))
+    rng = Rng(0, ("sheet",), range(len(images)))
     rows: list[tuple[str, Tensor]] = [("clean", images)]
     for table, levels in corruption.tables.items():
         prefix = "" if table == "levels" else f"table {table}, "

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from robustmeta.report import grid
+from robustmeta.report import grid, layout
 from robustmeta.report.findings import Findings, findings
 from robustmeta.store.results import Results
 
@@ -19,7 +19,7 @@ def tables(results: Results) -> Mapping[str, str]:
 
 
 def _tex(found: Findings) -> str:
-    parts = [grid.overview(found, kind, names) for kind, names in found.kinds()]
+    parts = [layout.overview(found, kind, names) for kind, names in found.kinds()]
     return "% needs \\usepackage{booktabs}\n" + "\n".join(_tabular(table) for table in parts)
 
 

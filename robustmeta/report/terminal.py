@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from robustmeta.report import grid
+from robustmeta.report import grid, layout
 from robustmeta.report.findings import findings
 from robustmeta.report.headline import verdicts
 from robustmeta.store.results import Results
@@ -19,7 +19,7 @@ def short(results: Results) -> Sequence[RenderableType]:
     found = findings(results)
     out: list[RenderableType] = [Text(v.lead) for v in verdicts(found)]
     for kind, names in found.kinds():
-        table = grid.overview(found, kind, names)
+        table = layout.overview(found, kind, names)
         out += [_table(table), *(Text(f"note {i}: {note}", "dim") for i, note in enumerate(table.notes, 1))]
     return out
 

@@ -50,7 +50,7 @@ class SmallClassifier:
 
 def _network() -> nn.Sequential:
     inputs, hidden = 3 * SIZE**2, 16
-    draws = Rng(0, ("small", "classifier"), np.arange(hidden))
+    draws = Rng(0, ("small", "classifier"), range(hidden))
     net = nn.Sequential(nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, WAY))
     weights = [draws.normal(inputs) / inputs**0.5, torch.zeros(hidden), draws.normal(WAY).T, torch.zeros(WAY)]
     with torch.no_grad():

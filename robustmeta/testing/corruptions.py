@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Keys, Rng
 from robustmeta.testing.finding import Finding, Wrong, examine
 
-SAMPLES = 6
+SAMPLES = 4
 
 
 def check_corruption(corruption: Corruption, images: UInt8[Tensor, "N C H W"] | None = None) -> list[Finding]:
@@ -130,7 +131,7 @@ def _shared_draws(trial: Trial) -> str:
             spy = _Spy(images)
             trial.corruption.function(to_float(images), level, spy)
             streams.append(spy.seen)
-        for a, b in zip(streams, streams[1:], strict=False):
+        for a, b in pairwise(streams):
             if not (a <= b or b <= a):
                 raise Wrong(f"table {table}: severities draw from different streams; keep the level out of rng.child")
     return "the severities share their draws"
@@ -167,7 +168,7 @@ def _grows(trial: Trial) -> str:
     for table, levels in trial.corruption.tables.items():
         means = [float(np.mean([_distance(trial, images, level) for images in trial.sets])) for level in levels]
         text = ", ".join(f"{m:.4f}" for m in means)
-        if trial.corruption.monotone and any(b <= a for a, b in zip(means, means[1:], strict=False)):
+        if trial.corruption.monotone and any(b <= a for a, b in pairwise(means)):
             raise Wrong(f"table {table}: mean |y - x| is {text}; it must grow, or say monotone=False")
         found.append(f"{table}: {text}")
     return f"mean |y - x| is {'; '.join(found)}"

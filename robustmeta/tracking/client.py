@@ -1,9 +1,10 @@
 """MLflow's client, tamed: no telemetry, no chatter, and an answer within seconds where a server is down."""
 
 import os
+import sqlite3
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,13 @@ def artifact_location(root: Path, study: str) -> str | None:
     return (root / "artifacts" / study).resolve().as_uri()
 
 
+def _expect_writable(root: Path) -> None:
+    """Fail at once where MLflow would try for minutes to open its database."""
+    root.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(root / "mlflow.db", timeout=20)) as database:
+        database.execute("BEGIN IMMEDIATE")
+
+
 @contextmanager
 def connect(root: Path) -> Generator["MlflowClient"]:
     """A client of the store.
@@ -54,13 +62,13 @@ def connect(root: Path) -> Generator["MlflowClient"]:
 
     uri = tracking_uri(root)
     try:
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            _expect_writable(root)
         with warnings.catch_warnings():
             # no user of ours can act on what MLflow's own code is warned of
             warnings.simplefilter("ignore", DeprecationWarning)
-            if not os.environ.get("MLFLOW_TRACKING_URI"):
-                root.mkdir(parents=True, exist_ok=True)
             yield MlflowClient(uri)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise TrackingError(
             f"MLflow at {uri} cannot be written: {reason}. The records are safe; "

@@ -157,10 +157,11 @@ def test_failed_cells_are_named_and_the_others_kept(api: Api) -> None:
 
 def test_a_tracking_server_that_is_down_costs_nothing(api: Api) -> None:
     api.warning = "no answer from http://x"
-    result = call("run", "s.yaml", "--json")
+    result = call("run", "s.yaml", "seeds=[0, 1]", "--json", "--root", "out", "--plugin", "a.py")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["mlflow"] == {"tracking_uri": None, "experiment_id": None, "run_id": None}
-    assert "MLflow is behind: no answer from http://x; later: robustmeta sync s.yaml" in result.stderr
+    later = "robustmeta sync s.yaml 'seeds=[0, 1]' --plugin=a.py --root out"
+    assert f"MLflow is behind: no answer from http://x; later: {later}" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from robustmeta.cli import app, discover
+from robustmeta.cli import describe as describing
 from robustmeta.registry import KINDS, Entry, builtin
 
 TOYS = Path(__file__).parents[1] / "config" / "toys.py"
@@ -103,7 +104,7 @@ def test_everything_that_is_listed_can_be_described() -> None:
 
 def test_a_name_that_two_kinds_share(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = {"methods": [Entry("methods", "twin", "a:b", "x")], "attacks": [Entry("attacks", "twin", "a:b", "x")]}
-    monkeypatch.setattr(discover, "entries", lambda kind: shared.get(kind, []))
+    monkeypatch.setattr(describing, "entries", lambda kind: shared.get(kind, []))
     result = call("describe", "twin")
     assert result.exit_code == 2
     assert result.stderr == "'twin' names 2 things; say methods:twin or attacks:twin\n"

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml as pyyaml
 
 from robustmeta.config.load import StudyErrors, load_study
 from robustmeta.config.study import Study
@@ -23,6 +24,14 @@ def test_a_right_study_loads(load: Load) -> None:
     assert study.learners[0].adapt.model_dump()["rate"] == 0.1
     assert study.shifts[1].eps == (8 / 255, 0.1)
     assert [x.label for x in study.baselines] == ["v2.base"]
+
+
+@pytest.mark.parametrize("exclude_none", [False, True])
+def test_the_resolved_study_is_a_study(load: Load, exclude_none: bool) -> None:
+    study = load()
+    resolved = study.model_dump(mode="json", exclude_none=exclude_none)
+    again = load(pyyaml.safe_dump(resolved, sort_keys=False))
+    assert again.model_dump(mode="json", exclude_none=exclude_none) == resolved
 
 
 def test_all_errors_at_once_in_the_order_of_the_file(wrong: Wrong) -> None:

@@ -128,12 +128,15 @@ def test_nothing_else_changes(study: dict[str, Any], path: list[str], value: obj
     except OverrideError:
         assert study == before
         return
-    node: Any = study
-    for key in path[:-1]:
-        node = node[key]
-    assert node.pop(path[-1]) == value
-    old: Any = before
-    for key in path[:-1]:
-        old = old.get(key, {})
-    old.pop(path[-1], None)
-    assert {k: v for k, v in study.items() if v != {}} == {k: v for k, v in before.items() if v != {}} or len(path) > 2
+    inside = tuple(path)
+    assert leaves(study).items() >= leaves(value, inside).items()
+    assert {k: v for k, v in leaves(study).items() if k[: len(inside)] != inside} == {
+        k: v for k, v in leaves(before).items() if k[: len(inside)] != inside
+    }
+
+
+def leaves(value: object, place: tuple[str, ...] = ()) -> dict[tuple[str, ...], object]:
+    """Everything that is no mapping, by its place."""
+    if not isinstance(value, dict):
+        return {place: value}
+    return {k: v for key, item in value.items() for k, v in leaves(item, (*place, key)).items()}

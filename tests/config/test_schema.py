@@ -111,6 +111,9 @@ def test_a_typo_in_it(validator: Draft202012Validator, typo: str) -> None:
     assert not validator.is_valid(read(README_STUDY.replace("adapt: {steps: 5}", f"adapt: {{{typo}}}")).value)
 
 
-@pytest.mark.parametrize("study", sorted((Path(__file__).parents[2] / "experiments").glob("*.yaml")), ids=lambda p: p.name)
+STUDIES = sorted((Path(__file__).parents[2] / "experiments").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda p: p.name)
 def test_the_studies_of_the_repository(validator: Draft202012Validator, study: Path) -> None:
     validator.validate(read(study.read_bytes()).value)

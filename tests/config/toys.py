@@ -1,50 +1,51 @@
 """A plug-in file with one component of every kind, so that the tests of the configuration need no built-in ones."""
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from robustmeta.config.components import Adaptation, Attack, Backbone, Diet, Method, Source, component
+from robustmeta.config.components import Adaptation, Attack, Backbone, Component, Diet, Method, Source, component
 from robustmeta.core import Corruption
 from robustmeta.registry import register
 
+T = TypeVar("T", bound=type[Component])
 
-@component("toy-domain")
+
+def toy(name: str, paper: str = "") -> Callable[[T], T]:
+    """A component that has its choices and does nothing."""
+
+    def wrap(cls: T) -> T:
+        cls.__abstractmethods__ = frozenset()
+        return component(name, paper=paper)(cls)
+
+    return wrap
+
+
+@toy("toy-domain")
 class ToyDomain(Source):
     """A domain of nothing."""
 
     faces: tuple[str, ...] = ("sans",)
     split: str = "train"
 
-    def digest(self) -> str:
-        return ""
 
-    def load(self, size: int, channels: int) -> Any: ...
-
-
-@component("toy-net")
+@toy("toy-net")
 class ToyNet(Backbone):
     """A network of nothing."""
 
     width: int = Field(32, ge=1)
 
-    def build(self, size: int, channels: int) -> Any: ...
 
-
-@component("toy-steps")
+@toy("toy-steps")
 class ToySteps(Adaptation):
     """Steps of nothing."""
 
     steps: int = Field(5, ge=0)
     rate: float | Literal["auto"] = "auto"
 
-    def adapt(self, net: Any, support_x: Any, support_y: Any, way: int, rng: Any) -> Any: ...
 
-    def passes(self, shape: Any, tasks: int) -> int:
-        return 0
-
-
-@component("toy-method", paper="Nobody 2020, arXiv:2001.00001")
+@toy("toy-method", paper="Nobody 2020, arXiv:2001.00001")
 class ToyMethod(Method):
     """Learns nothing.
 
@@ -55,33 +56,15 @@ class ToyMethod(Method):
     train: Diet = Diet()
     order: Literal[1, 2] = 2
 
-    def diet(self) -> Diet:
-        return self.train
-
-    def build(self, backbone: Backbone, size: int, channels: int, classes: int) -> Any: ...
-
-    def optimiser(self, net: Any, steps: int) -> Any: ...
-
-    def backward(self, net: Any, batch: Any, rng: Any) -> Any: ...
-
-    def passes(self) -> int:
-        return 0
-
     def adaptation(self) -> Adaptation:
         return ToySteps()
 
 
-@component("toy-attack")
+@toy("toy-attack")
 class ToyAttack(Attack):
     """Attacks nothing."""
 
     norm: Literal["linf", "l2"] = "linf"
-
-    def perturb(self, classifier: Any, x: Any, y: Any, eps: float, rng: Any) -> Any:
-        return x
-
-    def passes(self) -> int:
-        return 1
 
 
 def toy_noise(x: Any, level: object, rng: Any) -> Any:

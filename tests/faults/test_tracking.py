@@ -1,6 +1,6 @@
 """The audit of MLflow's runs turns red for faults that its pages would show as wrong curves, or not at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,8 @@ def rounded(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
 
 
 FAULTS = (float_step, no_clean_start, logged_again_later, runs_not_found_again, nothing_deleted)

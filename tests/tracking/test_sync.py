@@ -270,14 +270,19 @@ def test_a_server_that_is_down_is_one_clear_error_soon(
     assert "\n" not in str(caught.value)
 
 
-def test_a_broken_database_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_broken_database_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(TrackingError, match="records are safe"):
         sync(small(), tmp_path, {})
 
 
-def test_an_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "file").write_text("")
+    (tmp_path / "mlflow.db").mkdir()
+    with pytest.raises(TrackingError, match="records are safe"):
+        sync(small(), tmp_path, {})
     with pytest.raises(TrackingError, match="records are safe"):
         sync(small(), tmp_path / "file" / "mlruns", {})
 

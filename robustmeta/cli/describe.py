@@ -1,0 +1,119 @@
+"""One component in full: what it is, its choices, and whether it keeps what it promises."""
+
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from robustmeta.registry import KINDS, ComponentError, entries, origin, resolve, unknown
+
+
+def find(name: str) -> tuple[str, object]:
+    """The kind and the component that a name, ``kind:name``, ``module:attr`` or ``file.py:attr`` stands for.
+
+    Raises:
+        ComponentError: nothing, or more than one, of that name; the message says how to name it.
+    """
+    prefix, _, rest = name.partition(":")
+    if prefix in KINDS:
+        return prefix, resolve(prefix, rest)
+    kinds = [k for k in KINDS if any(e.name == name and not name.endswith(":*") for e in entries(k))]
+    if len(kinds) > 1:
+        raise ComponentError(f"{name!r} names {len(kinds)} things; say {' or '.join(f'{k}:{name}' for k in kinds)}")
+    if kinds:
+        return kinds[0], resolve(kinds[0], name)
+    if rest:
+        component = resolve("corruptions", name)  # the kind matters for registered names alone
+        return _kind(component), component
+    raise ComponentError(unknown(name, {e.name for k in KINDS for e in entries(k)}, "component"))
+
+
+def _kind(component: object) -> str:
+    from robustmeta.config.components import Component
+    from robustmeta.core import Corruption
+
+    if isinstance(component, Corruption):
+        return "corruptions"
+    if isinstance(component, type) and issubclass(component, Component):
+        return component.kind
+    return "metrics"
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Everything that a person may want to know of a component, as JSON types."""
+    kind, found = find(name)
+    tell: dict[str, Callable[[Any], dict[str, Any]]] = {"corruptions": _corruption, "metrics": _metric}
+    return {"kind": kind, **tell.get(kind, _component)(found)}
+
+
+def _metric(found: Any) -> dict[str, Any]:
+    head = {"name": found.name, "doc": found.doc, "paper": found.paper, "version": found.version, "fields": []}
+    return {**head, "origin": origin(found.statistics.__module__)}
+
+
+def _corruption(found: Any) -> dict[str, Any]:
+    tables = {name: list(levels) for name, levels in found.tables.items()}
+    head = {"name": found.name, "doc": _doc(found.function), "paper": found.paper}
+    rest = {
+        "version": found.version,
+        "family": found.family,
+        "monotone": found.monotone,
+        "tables": tables,
+        "fields": [],
+    }
+    return {**head, "origin": found.origin or origin(found.module), **rest}
+
+
+def _component(found: Any) -> dict[str, Any]:
+    head = {"name": found.name, "doc": _doc(found), "paper": found.paper}
+    return {**head, "origin": origin(found.__module__), "version": found.version, "fields": _fields(found)}
+
+
+def _fields(model: Any, prefix: str = "") -> list[dict[str, Any]]:
+    """A row a field; those of a field that is itself a set of choices follow it, with a dot."""
+    from pydantic_core import PydanticUndefined, to_jsonable_python
+
+    from robustmeta.config.components import Frozen
+
+    rows: list[dict[str, Any]] = []
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, Frozen):
+            rows += _fields(kind, f"{prefix}{name}.")
+            continue
+        text = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind)
+        required = info.default is PydanticUndefined and info.default_factory is None
+        default = None if required else to_jsonable_python(info.get_default(call_default_factory=True))
+        limits = ", ".join(str(m) for m in info.metadata)
+        row = {"name": prefix + name, "type": text.replace("typing.", ""), "required": required, "default": default}
+        rows.append({**row, "limits": limits, "description": info.description or ""})
+    return rows
+
+
+def _doc(found: object) -> str:
+    return inspect.getdoc(found) or ""
+
+
+def check(name: str, sheet: Path | None) -> dict[str, Any]:
+    """Test a corruption and, with ``sheet``, draw it into that PNG file.
+
+    Raises:
+        ComponentError: the name stands for something else.
+    """
+    from robustmeta.core import CellError, Corruption
+    from robustmeta.report.sheet import corruption_sheet
+    from robustmeta.testing import check_corruption
+
+    _, found = find(name)
+    if not isinstance(found, Corruption):
+        raise ComponentError(f"{name} is no corruption; `robustmeta check` tests corruptions")
+    findings = check_corruption(found)
+    drawn = ""
+    if sheet:
+        sheet.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(CellError):  # a finding says it
+            corruption_sheet(found, sheet)
+            drawn = str(sheet)
+    passed = all(f.passed for f in findings)
+    return {"name": found.name, "passed": passed, "findings": [vars(f) for f in findings], "sheet": drawn}

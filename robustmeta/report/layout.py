@@ -1,0 +1,117 @@
+"""Findings to tables: learner x target in short, shift x learner on each target in full."""
+
+from collections.abc import Mapping, Sequence
+
+from robustmeta.metrics.scores import Metric
+from robustmeta.registry import resolve
+from robustmeta.report.findings import ACCURACY, CLEAN, EPS, NOTHING, SEVERITY, Findings, Point, Scored, average
+from robustmeta.report.grid import Cell, Column, Group, Notes, Row, Table, best, cell
+from robustmeta.report.text import style
+
+HEADS = {CLEAN: "clean", SEVERITY: "corrupted", EPS: "attacked"}
+FAMILIES = {CLEAN: "", SEVERITY: "corruptions", EPS: "attacks"}
+WORST = "worst"
+
+
+def overview(found: Findings, kind: str, learners: Sequence[str]) -> Table:
+    """Learner x target: clean, corrupted, attacked and worst accuracy of learners of one kind."""
+    axes = [a for a in HEADS if any(p.axis == a for p in found.points)]
+    notes = Notes()
+    parts = [_condition(found, axis, learners, notes) for axis in axes]
+    parts += [_worst(found, learners, notes)] if len(axes) > 1 else []
+    roles = {n: "" if n in found.meta else "baseline" for n in learners}
+    groups = [
+        Group(t, tuple(Row(n, role, tuple(cells[t, n] for _, cells in parts)) for n, role in roles.items()))
+        for t in found.targets
+    ]
+    columns = tuple(column for column, _ in parts)
+    return Table(f"Accuracy in %, {kind} learners", "learner", columns, tuple(groups), tuple(notes.texts))
+
+
+Cells = dict[tuple[str, str], Cell]
+
+
+def _condition(found: Findings, axis: str, learners: Sequence[str], notes: Notes) -> tuple[Column, Cells]:
+    """The average over an axis, for every target and learner."""
+    shared, own = notes.split({(t, n): found.of(n, t, axis=axis) for t in found.targets for n in learners})
+    cells: Cells = {}
+    for t in found.targets:
+        scores = {n: found.over(n, t, axis) for n in learners}
+        top = best({n: s.score for n, s in scores.items()})
+        cells |= {(t, n): cell(s, style(ACCURACY), first=n in top, marks=own[t, n]) for n, s in scores.items()}
+    return Column(HEADS[axis], shared), cells
+
+
+def _worst(found: Findings, learners: Sequence[str], notes: Notes) -> tuple[Column, Cells]:
+    """The lowest point of every target and learner and where it lies, which may be elsewhere for each: no gain."""
+    points = {(t, n): found.worst(n, t) for t in found.targets for n in learners}
+    shared, own = notes.split({key: [p] for key, p in points.items()})
+    cells: Cells = {}
+    for t in found.targets:
+        top = best({n: points[t, n].scored.score for n in learners})
+        for n in learners:
+            p = points[t, n]
+            bare = Scored(p.scored.score, NOTHING)
+            cells[t, n] = cell(bare, style(ACCURACY), first=n in top, marks=own[t, n], where=p.where)
+    return Column(WORST, shared), cells
+
+
+def by_shift(found: Findings, target: str, kind: str, learners: Sequence[str], metric: str, *, every: bool) -> Table:
+    """Shift x learner on one target: each point (``every``), or the mean of a corruption and each of an attack."""
+    notes = Notes()
+    lines = {n: found.of(n, target, metric) for n in learners}
+    across = [dict(zip(lines, points, strict=True)) for points in zip(*lines.values(), strict=True)]
+    groups: list[Group] = []
+    for axis, label in FAMILIES.items():
+        points = [p for p in across if p[learners[0]].axis == axis]
+        sets = [[p] for p in points] if every or axis != SEVERITY else _by_label(points)
+        rows = [_row(s, metric, notes) for s in sets]
+        if not every and label and len(rows) > 1:
+            rows.insert(0, _mean_row(found, target, axis, learners, metric, notes))
+        groups += [Group(label, tuple(rows))] if rows else []
+    unit = f" in {style(metric).unit}" if style(metric).unit else ""
+    caption = f"{target}: {metric}{unit}, {kind} learners"
+    return Table(caption, "shift", tuple(map(Column, learners)), tuple(groups), tuple(notes.texts))
+
+
+Across = Mapping[str, Point]
+
+
+def _by_label(points: Sequence[Across]) -> list[list[Across]]:
+    shifts: dict[str, list[Across]] = {}
+    for p in points:
+        shifts.setdefault(next(iter(p.values())).shift, []).append(p)
+    return list(shifts.values())
+
+
+def _row(points: Sequence[Across], metric: str, notes: Notes) -> Row:
+    """A point of a shift, or the mean over some of its points, for each learner."""
+    some = next(iter(points[0].values()))
+    scores = {n: average([p[n].scored for p in points]) for n in points[0]}
+    shared, own = notes.split({n: [p[n] for p in points] for n in points[0]})
+    values = ", ".join(f"{next(iter(p.values())).strength:g}" for p in points)
+    strength = "" if some.axis == CLEAN else f"{some.axis} {values}"
+    mean = "mean over " if len(points) > 1 else ""
+    place = {"query": "", "support": ", in the support", "both": ", in support and query"}[some.place]
+    return Row(some.shift, mean + strength + place, _cells(scores, metric, own), shared)
+
+
+def _mean_row(found: Findings, target: str, axis: str, learners: Sequence[str], metric: str, notes: Notes) -> Row:
+    shared, own = notes.split({n: found.of(n, target, metric, axis) for n in learners})
+    means = {n: found.over(n, target, axis, metric) for n in learners}
+    return Row("mean", f"all {FAMILIES[axis]}", _cells(means, metric, own), shared)
+
+
+def _cells(scores: Mapping[str, Scored], metric: str, marks: Mapping[str, tuple[int, ...]]) -> tuple[Cell, ...]:
+    """Printed scores, the best marked; gains for accuracy alone."""
+    top = best({n: s.score for n, s in scores.items()}, more=higher(metric))
+    shown = scores if metric == ACCURACY else {n: Scored(s.score, NOTHING) for n, s in scores.items()}
+    return tuple(cell(s, style(metric), first=n in top, marks=marks[n]) for n, s in shown.items())
+
+
+def higher(metric: str) -> bool:
+    """Whether more of a metric is better."""
+    found = resolve("metrics", metric)
+    if not isinstance(found, Metric):
+        raise TypeError(f"{metric} is a {type(found).__name__}, not a metric")
+    return found.higher

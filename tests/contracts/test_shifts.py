@@ -1,0 +1,146 @@
+"""Every built-in corruption and attack, through one table. A new one is covered the moment it stands in its TABLE.
+
+After raising a component's version, write its golden numbers: ``python tests/contracts/test_shifts.py``.
+"""
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import robustmeta.attacks
+import robustmeta.corruptions
+from robustmeta import registry
+from robustmeta.config.components import Attack
+from robustmeta.core import Corruption
+from robustmeta.corruptions.samples import ink, scenes
+from robustmeta.registry import resolve
+from robustmeta.rng import Rng
+from robustmeta.testing import check_attack, check_corruption
+from robustmeta.testing.attacks import Siege
+
+GOLDEN = Path(__file__).with_name("golden_shifts.json")
+CORRUPTIONS = sorted(n for n in robustmeta.corruptions.TABLE if not n.endswith(":*"))
+SETTINGS = {
+    "fgsm": [{}],
+    "pgd": [{}, {"norm": "l2"}, {"random_start": False, "steps": 3}, {"restarts": 2, "steps": 4, "step_size": 0.5}],
+}
+ATTACKS = [(name, fields) for name in sorted(robustmeta.attacks.TABLE) for fields in SETTINGS.get(name, [{}])]
+EPS = {"linf": 0.05, "l2": 0.5}
+Numbers = dict[str, list[float]]
+
+
+def corruption(name: str) -> Corruption:
+    found = resolve("corruptions", name)
+    assert isinstance(found, Corruption)
+    return found
+
+
+def attack(name: str, fields: dict) -> Attack:
+    found = resolve("attacks", name)
+    assert isinstance(found, type)
+    assert issubclass(found, Attack)
+    return found.model_validate(fields)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_every_corruption_keeps_the_rules(name: str) -> None:
+    found = check_corruption(corruption(name))
+    assert all(f.passed for f in found), [f for f in found if not f.passed]
+
+
+@pytest.mark.parametrize("coupled", [False, True], ids=["uncoupled", "coupled"])
+@pytest.mark.parametrize(("name", "fields"), ATTACKS, ids=str)
+def test_every_attack_keeps_the_rules(name: str, fields: dict, coupled: bool) -> None:
+    made = attack(name, fields)
+    norm = made.model_dump()["norm"]
+    found = check_attack(made, norm, EPS[norm], coupled=coupled)
+    assert all(f.passed for f in found), [f for f in found if not f.passed]
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_the_table_of_corruptions_names_the_decorated_objects(name: str) -> None:
+    module, _, attr = robustmeta.corruptions.TABLE[name].partition(":")
+    found = corruption(name)
+    assert (found.name, found.module, found.function.__name__) == (name, module, attr)
+    assert found is registry._registered["corruptions", name]
+    assert (found.source, found.paper != "", found.function.__doc__ is not None) == ("", True, True)
+
+
+@pytest.mark.parametrize("name", sorted(robustmeta.attacks.TABLE))
+def test_the_table_of_attacks_names_the_decorated_classes(name: str) -> None:
+    found = type(attack(name, {}))
+    assert (found.name, f"{found.__module__}:{found.__qualname__}") == (name, robustmeta.attacks.TABLE[name])
+    assert found.paper
+
+
+@pytest.mark.parametrize("family", [robustmeta.corruptions, robustmeta.attacks], ids=["corruptions", "attacks"])
+def test_nothing_is_registered_that_the_table_lacks(family) -> None:
+    for info in pkgutil.iter_modules(family.__path__, f"{family.__name__}."):
+        importlib.import_module(info.name)
+    kind = family.__name__.rpartition(".")[2]
+    ours = {
+        name
+        for (k, name), found in registry._registered.items()
+        if k == kind and registry._where(found).startswith(f"{family.__name__}.")
+    }
+    assert ours == {n for n in family.TABLE if not n.endswith(":*")}
+
+
+def numbers_of_corruption(name: str) -> Numbers:
+    """Mean, spread and mean distance to clean at each level of each table, on gray ink and colour."""
+    made, out = corruption(name), {}
+    for table, levels in made.tables.items():
+        for images in (ink(16), scenes(16)):
+            for severity, level in enumerate(levels, 1):
+                got = made(images, level, Rng(0, ("golden",), range(16))).double() / 255
+                distance = (got - images.double() / 255).abs().mean()
+                place = f"{table} {severity} {'x'.join(map(str, images.shape[1:]))}"
+                out[place] = [round(float(v), 6) for v in (got.mean(), got.std(), distance)]
+    return out
+
+
+def numbers_of_attack(name: str, fields: dict, coupled: bool) -> Numbers:
+    """The loss, mean and mean square of the step at three radii."""
+    made, out = attack(name, fields), {}
+    norm = made.model_dump()["norm"]
+    for scale in (0.5, 1, 2):
+        siege = Siege(made, norm, EPS[norm], coupled)
+        moved = siege.perturb(scale * EPS[norm])
+        step = (moved - siege.x).double()
+        with torch.no_grad():
+            out[str(scale)] = [
+                round(v, 6) for v in (siege.loss(moved), float(step.mean()), float(step.square().mean()))
+            ]
+    return out
+
+
+def everything() -> dict[str, Numbers]:
+    found = {f"{n}@{corruption(n).version}": numbers_of_corruption(n) for n in CORRUPTIONS}
+    for name, fields in ATTACKS:
+        for coupled in (False, True):
+            key = f"{name}@{attack(name, fields).version} {json.dumps(fields)} {'coupled' if coupled else 'uncoupled'}"
+            found[key] = numbers_of_attack(name, fields, coupled)
+    return found
+
+
+def hold_to_golden(found: dict[str, Numbers]) -> None:
+    golden = json.loads(GOLDEN.read_text())
+    assert found.keys() == golden.keys(), "a component or version without golden numbers, or the other way round"
+    for key, numbers in found.items():
+        assert numbers.keys() == golden[key].keys(), key
+        for place, values in numbers.items():
+            message = f"{key}, {place}: the numbers changed; raise the version if that is meant"
+            np.testing.assert_allclose(values, golden[key][place], rtol=2e-3, atol=2e-5, err_msg=message)
+
+
+def test_no_numbers_change_without_a_new_version() -> None:
+    hold_to_golden(everything())
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(everything(), indent=1) + "\n")
