@@ -75,6 +75,7 @@ class Network(nn.Module):
         self.norms = {name: m for name, m in self.named_modules() if isinstance(m, Norm)}
         for name, norm in self.norms.items():
             norm.key = name
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, way), or features where there is no head."""

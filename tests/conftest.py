@@ -1,9 +1,12 @@
 """Fixtures that every test may use. With ``CI=true`` nothing that needs data or a browser may skip."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from robustmeta import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,3 +25,21 @@ def data_dir() -> Path:
     if not folder.is_dir():
         unavailable(f"no test data at {folder}; set ROBUSTMETA_TEST_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _plugins_of_one_test() -> Iterator[None]:
+    """What a test registers is forgotten after it."""
+    components, files = dict(registry._registered), dict(registry._plugin_files)
+    yield
+    for table, before in ((registry._registered, components), (registry._plugin_files, files)):
+        table.clear()
+        table.update(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Made data sets are cached for the session, apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROBUSTMETA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

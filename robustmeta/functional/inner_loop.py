@@ -44,7 +44,7 @@ def per_task(
 
     if x.shape[1] <= BATCHED_UP_TO if batched is None else batched:
         return vmap(one, in_dims=(0, 0, None if given is None else 0))(own, x, given)
-    params = {k: v.unbind() for k, v in own.items()}
+    params = {k: [channels_last(p) for p in v.unbind()] for k, v in own.items()}
     statistics = {k: (mean.unbind(), variance.unbind()) for k, (mean, variance) in (given or {}).items()}
     outputs, tapes = [], []
     for t, images in enumerate(x.unbind()):
@@ -54,6 +54,11 @@ def per_task(
         tapes.append(tape)
     used = {k: (torch.stack([t[k][0] for t in tapes]), torch.stack([t[k][1] for t in tapes])) for k in tapes[0]}
     return torch.stack(outputs), used
+
+
+def channels_last(p: Tensor) -> Tensor:
+    """A convolution's weights in the memory format in which a CPU convolves fastest; other tensors as they are."""
+    return p.contiguous(memory_format=torch.channels_last) if p.ndim == 4 else p
 
 
 def task_losses(logits: Float[Tensor, "T N way"], y: Int[Tensor, "T N"]) -> Float[Tensor, " T"]:

@@ -62,10 +62,10 @@ def test_a_gain_over_other_episodes(monkeypatch: pytest.MonkeyPatch, finished: A
         return intervals.estimate(metric, values, baseline if baseline is None else np.roll(baseline, 1, axis=1))
 
     check = checks("study/test_run.py")["test_a_gain_is_paired_by_episode"]
-    check(finished)
+    check(finished, 5)
     monkeypatch.setattr(gather, "estimate", unpaired)
     with pytest.raises(AssertionError):
-        check(finished)
+        check(finished, 5)
 
 
 def test_a_data_key_without_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

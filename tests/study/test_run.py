@@ -104,20 +104,22 @@ def test_results_have_every_point_with_its_interval(finished: Any) -> None:
     assert set(accuracy[accuracy["shift"] == "clean"]["n_episodes"]) == {12}
 
 
-def test_a_gain_is_paired_by_episode(finished: Any) -> None:
+@pytest.mark.parametrize("step", [1, 5])
+def test_a_gain_is_paired_by_episode(finished: Any, step: int) -> None:
     _, planned, store, outcome = finished
     points = gather(planned, store, outcome).points.set_index(["metric", "learner", "shift", "step"])
     queries = {
         w.learner.label: store.table(w.cell.key, "queries")
         for w in planned.work
-        if w.shift and w.shift.label == "gaussian_noise" and w.shift.step == 5
+        if w.shift and w.shift.label == "gaussian_noise" and w.shift.step == step
     }
     right = {k: (q["predicted"] == q["label"]).to_numpy().reshape(12, -1).mean(1) for k, q in queries.items()}
-    difference = right["maml"] - right["supervised"]
-    row = points.loc[("accuracy", "maml", "gaussian_noise", 5)]
-    assert row["gain"] == pytest.approx(difference.mean())
-    half = 2.200985 * difference.std(ddof=1) / 12**0.5  # Student's t, 11 degrees of freedom, 97.5%
-    assert row["gain_high"] - row["gain"] == pytest.approx(half, rel=1e-4)
+    for learner in ("maml", "protonet"):
+        difference = right[learner] - right["supervised"]
+        row = points.loc[("accuracy", learner, "gaussian_noise", step)]
+        assert row["gain"] == pytest.approx(difference.mean())
+        half = 2.200985 * difference.std(ddof=1) / 12**0.5  # Student's t, 11 degrees of freedom, 97.5%
+        assert row["gain_high"] - row["gain"] == pytest.approx(half, rel=1e-4)
 
 
 def test_query_labels_are_the_episodes_labels(finished: Any) -> None:
