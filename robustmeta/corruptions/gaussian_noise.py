@@ -13,7 +13,7 @@ from robustmeta.rng import Rng
         "224": (0.08, 0.12, 0.18, 0.26, 0.38),
         "64": (0.04, 0.08, 0.12, 0.15, 0.18),
         "32": (0.04, 0.06, 0.08, 0.09, 0.10),
-        "ink-28": (0.06, 0.10, 0.14, 0.19, 0.25),
+        "ink-28": (0.06, 0.10, 0.15, 0.22, 0.32),
     },
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )

@@ -35,8 +35,8 @@ class Results:
             none), eps (NaN if none), step (int: the severity, round(1000 eps), 0 = clean), metric (accuracy, nll,
             brier, ece), mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"),
             transductive (bool), baseline (its label, "" if none), gain, gain_low, gain_high (mean minus
-            baseline's, paired; NaN if none), notes (text that must stand wherever the number does, "" if none). The clean point of a target has
-            shift "clean" and stands once; every curve starts from it.
+            baseline's, paired; NaN if none), notes (text that must stand wherever the number does, "" if none). The
+            clean point of a target has shift "clean" and stands once; every curve starts from it.
         seeds: the same per seed: learner, seed, target, shift, axis, step, metric, mean, time (of the cell, epoch s).
         training: a row per logged step: learner, seed, step, images, loss, val_accuracy (NaN between checks).
         tuning: a row per tried choice: learner, seed, choice (text), val_accuracy, chosen (bool).
