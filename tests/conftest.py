@@ -27,8 +27,8 @@ def data_dir() -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _plugins_of_one_test() -> Iterator[None]:
+@pytest.fixture
+def fresh_plugins() -> Iterator[None]:
     """What a test registers is forgotten after it."""
     components, files = dict(registry._registered), dict(registry._plugin_files)
     yield

@@ -15,6 +15,8 @@ from robustmeta.study import data, evaluate, gather, shifts
 
 TESTS = Path(__file__).resolve().parents[1]
 
+pytestmark = pytest.mark.usefixtures("fresh_plugins")
+
 
 def checks(file: str) -> dict[str, Any]:
     """The checks of another test module."""

@@ -13,6 +13,8 @@ from robustmeta.store.cells import Store
 from robustmeta.study.data import Data
 from robustmeta.study.plan import Row, plan
 
+pytestmark = pytest.mark.usefixtures("fresh_plugins")
+
 
 def rows(document: dict[str, Any], tmp_path: Path) -> list[Row]:
     study = Study.model_validate(document)

@@ -20,6 +20,8 @@ from robustmeta.study.execute import Silent, execute
 from robustmeta.study.gather import gather
 from robustmeta.study.plan import evaluation_shape, plan
 
+pytestmark = pytest.mark.usefixtures("fresh_plugins")
+
 
 def run(root: Path, **changes: Any) -> Any:
     study = tiny.study(**changes)
