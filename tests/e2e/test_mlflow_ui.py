@@ -217,7 +217,12 @@ def test_the_table_has_the_summaries(browser: Any, served: Ui, tracked: Tracked)
 
 
 def headers(browser: Any) -> list[str]:
-    script = "return [...document.querySelectorAll('.ag-header-cell')].map(cell => cell.innerText)"
+    """The metric columns from left to right; their order in the document is another."""
+    script = (
+        "const left = cell => cell.getBoundingClientRect().left;"
+        "return [...document.querySelectorAll('.ag-header-cell')]"
+        ".sort((a, b) => left(a) - left(b)).map(cell => cell.innerText)"
+    )
     return [text for text in browser.execute_script(script) if "/" in text]
 
 
