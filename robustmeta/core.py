@@ -5,7 +5,7 @@ S support and Q query images a task, C channels, H x W pixels. Images are uint8 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -386,10 +386,6 @@ class Shift:
     def step(self) -> int:
         """Its integer place on a curve: the severity, or 1000 x eps; 0 is clean."""
         return round(1000 * self.value) if self.axis == "eps" else int(self.value)
-
-    def clean(self) -> "Shift":
-        """The same without its stages and attack."""
-        return replace(self, support=(), query=(), attack=None)
 
 
 def copy_state(net: nn.Module) -> dict[str, Tensor]:

@@ -14,7 +14,6 @@ from robustmeta.adaptations.gradient import Gradient
 from robustmeta.adaptations.prototypes import Prototypes
 from robustmeta.core import Corruption, sample
 from robustmeta.store.cells import Store
-from robustmeta.study import execute as executing
 from robustmeta.study.data import Data
 from robustmeta.study.execute import Silent, execute
 from robustmeta.study.gather import gather
@@ -229,4 +228,3 @@ def test_the_threads_of_the_caller_are_left_as_they_were(tmp_path: Path) -> None
     before = torch.get_num_threads()
     run(tmp_path, learners=[], shifts=[])
     assert torch.get_num_threads() == before
-    assert executing.Inline
