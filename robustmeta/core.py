@@ -4,7 +4,8 @@ Data flows one way: domain -> episodes (indices) -> tasks (pixels) -> classifier
 S support and Q query images a task, C channels, H x W pixels. Images are uint8 in a domain, float in [0, 1] in a task.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -288,6 +289,9 @@ class Corruption:
         monotone: mean distortion grows with severity (checked), unless the author says it need not.
         version: rises when the numbers change. source: hash of a plug-in's file, "" for ours.
         paper: where the law stands.
+        laws: table -> whose law its levels feed ("imagecorruptions", "hendrycks", ...), where there are several.
+        parity: table -> how equality with a published program is shown: "exact" (to rounding), "injected-exact" (to
+            rounding under the same draws), "distributional" (equal in distribution) or "none" (worked examples only).
     """
 
     name: str
@@ -300,6 +304,8 @@ class Corruption:
     source: str = ""
     origin: str = ""
     module: str = ""
+    laws: Mapping[str, str] = field(default_factory=dict)
+    parity: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, size: int, name: str = "auto") -> tuple[str, tuple[object, ...]]:
         """The severity table for images whose short side is ``size``: its name and levels.
@@ -317,20 +323,21 @@ class Corruption:
         best = max((s for s in sizes if s <= size), default=sizes[0])
         return str(best), self.tables[str(best)]
 
-    def __call__(self, images: Bytes, level: object, rng: Rng, chunk: int = 256) -> Bytes:
+    def __call__(self, images: Bytes, level: object, rng: Rng, chunk: int = 0) -> Bytes:
         """Corrupt uint8 images; row i depends on ``rng.keys[i]`` alone. Values are cut to uint8 as np.uint8 does.
+
+        ``chunk``: so many images at a time; 0 for as many as ``CHUNK_BYTES`` hold.
 
         Raises:
             CellError: the function raised, or returned another shape, NaN, or values outside [0, 1].
         """
         out = torch.empty_like(images)
-        for start in range(0, len(images), chunk):
-            rows = slice(start, start + chunk)
-            out[rows] = self._apply(images[rows], level, rng.at(rows))
+        for rows in row_chunks(images, chunk):
+            out[rows] = to_bytes(self.apply(to_float(images[rows]), level, rng.at(rows)))
         return out
 
-    def _apply(self, images: Bytes, level: object, rng: Rng) -> Bytes:
-        x = to_float(images)
+    def apply(self, x: Images, level: object, rng: Rng) -> Images:
+        """The function on float images, its result checked. Raises as a call does."""
         try:
             y = self.function(x, level, rng)
         except Exception as error:
@@ -338,12 +345,25 @@ class Corruption:
         if not isinstance(y, Tensor) or y.shape != x.shape:
             got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
             raise CellError(f"corruption {self.name} returned {got}; expected a tensor of shape {tuple(x.shape)}")
-        if not torch.isfinite(y).all():
+        if y.numel() == 0:
+            return y
+        low, high = (float(v) for v in torch.aminmax(y))  # both are NaN where an entry is
+        if not (math.isfinite(low) and math.isfinite(high)):
             raise CellError(f"corruption {self.name} returned NaN or infinite values; return values in [0, 1]")
-        if y.min() < -1e-6 or y.max() > 1 + 1e-6:
-            low, high = float(y.min()), float(y.max())
+        if low < -1e-6 or high > 1 + 1e-6:
             raise CellError(f"corruption {self.name} returned values in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
-        return to_bytes(y)
+        return y
+
+
+CHUNK_BYTES = 16 * 2**20
+"""Float images that a corruption is given at a time; with its temporaries it needs a small multiple of this."""
+
+
+def row_chunks(images: Tensor, chunk: int = 0) -> Iterator[slice]:
+    """Slices of ``chunk`` images, or of as many as ``CHUNK_BYTES`` hold in float32."""
+    size = chunk or max(1, CHUNK_BYTES // max(1, 4 * images[:1].numel()))
+    for start in range(0, len(images), size):
+        yield slice(start, min(start + size, len(images)))
 
 
 def to_bytes(x: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:

@@ -60,6 +60,8 @@ def _corruption(found: Any) -> dict[str, Any]:
         "family": found.family,
         "monotone": found.monotone,
         "tables": tables,
+        "laws": dict(found.laws),
+        "parity": dict(found.parity),
         "fields": [],
     }
     return {**head, "origin": found.origin or origin(found.module), **rest}

@@ -114,7 +114,9 @@ def description(found: Mapping[str, Any]) -> str:
     for key in ("paper", "origin", "version", "family"):
         parts += [f"{key}: {found[key]}"] if found.get(key) else []
     for name, levels in found.get("tables", {}).items():
-        parts.append(f"severity table {name}: {', '.join(map(str, levels))}")
+        law, parity = found["laws"].get(name, ""), found["parity"].get(name, "")
+        facts = "; ".join(f for f in (law and f"law: {law}", parity and f"parity: {parity}") if f)
+        parts.append(f"severity table {name}: {', '.join(map(str, levels))}" + (f" ({facts})" if facts else ""))
     if found["fields"]:
         rows = [[f["name"], f["type"], _default(f), f["limits"], f["description"]] for f in found["fields"]]
         parts += ["", table(("FIELD", "TYPE", "DEFAULT", "LIMITS", "WHAT"), rows)]

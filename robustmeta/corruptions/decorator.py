@@ -24,6 +24,8 @@ def corruption(
     version: int = 1,
     monotone: bool = True,
     paper: str = "",
+    laws: Mapping[str, str] | None = None,
+    parity: Mapping[str, str] | None = None,
 ) -> Callable[[CorruptionFunction], Corruption]:
     """Turn ``f(x, level, rng) -> x`` into a corruption and register it; x is float (N, C, H, W) in [0, 1].
 
@@ -36,6 +38,8 @@ def corruption(
         version: raise it when the numbers change.
         monotone: whether the mean distortion grows with the level.
         paper: where the law stands.
+        laws: table -> whose law it belongs to, where published laws differ.
+        parity: table -> exact, injected-exact, distributional or none: how equality with a published program is shown.
 
     Raises:
         ComponentError: levels or tables that are not so, or a name that is taken.
@@ -52,7 +56,8 @@ def corruption(
         checked = _tables(label, levels, tables)
         module = function.__module__
         facts = {"paper": paper, "source": source_digest(module), "origin": origin(module), "module": module}
-        made = Corruption(label, function, checked, family, version, monotone, **facts)
+        shown = {"laws": dict(laws or {}), "parity": dict(parity or {})}
+        made = Corruption(label, function, checked, family, version, monotone, **facts, **shown)
         register("corruptions", label, made)
         return made
 
