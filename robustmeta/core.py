@@ -390,6 +390,7 @@ class Shift:
         attack: an attack on the query through the adapted classifier, or None.
         episodes: how many of the first episodes it is measured on.
         place: support, query or both. notes: what a reader must know wherever the number appears.
+        family: noise, blur, ..., "chain" for a mixture, "attack". group: the set of corruptions that it belongs to.
     """
 
     label: str
@@ -401,6 +402,8 @@ class Shift:
     query: tuple[Stage, ...] = ()
     attack: object | None = None
     notes: tuple[str, ...] = field(default=())
+    family: str = ""
+    group: str = ""
 
     @property
     def step(self) -> int:

@@ -12,6 +12,7 @@ from robustmeta.config.study import Study
 from robustmeta.core import Corruption
 from robustmeta.registry import register
 from robustmeta.store.results import Outcome, Results
+from robustmeta.study.sets import COLUMNS
 
 Accuracy = Callable[[str, str, str, float], float]
 CORRUPTIONS = {"case_noise": (1, 3, 5), "case_blur": (1, 3, 5)}
@@ -69,6 +70,7 @@ def case(
         outcome=Outcome(planned=40, cached=4, computed=36, failures=failures or {}),
         points=points,
         seeds=pd.DataFrame(),
+        sets=pd.DataFrame(columns=list(COLUMNS)),
         training=pd.DataFrame(_training(labels, seeds)),
         tuning=pd.DataFrame(
             {"learner": n, "seed": s, "choice": f"penalty {p}", "val_accuracy": 0.9 - p / 10, "chosen": p == 0.1}
@@ -119,9 +121,7 @@ def _study(
 def _points(study: Study, accuracy: Accuracy, transductive: Sequence[str], half: float) -> pd.DataFrame:
     baseline = study.baselines[0].label if study.baselines else ""
     places = [("clean", "clean", 0.0)]
-    for entry in study.shifts:
-        axis, values = ("eps", entry.eps) if entry.attack else ("severity", entry.severity)
-        places += [(entry.label, axis, float(v)) for v in values]
+    places += [(p.label, p.axis, p.value) for e in study.shifts for p in e.points(study.images.size, 600)]
     metrics = {
         "accuracy": lambda a: a,
         "nll": lambda a: 2 * (1 - a),
@@ -145,6 +145,8 @@ def _points(study: Study, accuracy: Accuracy, transductive: Sequence[str], half:
                             "source": "glyphs",
                             "target": target.label,
                             "shift": shift,
+                            "shift_family": "",
+                            "group": "",
                             "place": "query",
                             "axis": axis,
                             "severity": value if axis == "severity" else math.nan,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from robustmeta.config.study import Study
 from robustmeta.store.results import Outcome, Results
+from robustmeta.study.sets import COLUMNS
 
 METRICS = ("accuracy", "nll", "brier", "ece")
 TIME = 1_700_000_000.0
@@ -82,6 +83,7 @@ def make_results(
         outcome=Outcome(planned=10, cached=4, computed=6, failures={}),
         points=_points(per_seed, learners, baselines),
         seeds=per_seed,
+        sets=pd.DataFrame(columns=list(COLUMNS)),
         training=_training(labels, seeds),
         tuning=_tuning(labels, seeds),
         costs=_costs(labels, seeds),
@@ -110,6 +112,8 @@ def _points(seeds: pd.DataFrame, learners: Sequence[str], baselines: Sequence[st
                 "source": "glyphs",
                 "target": target,
                 "shift": shift,
+                "shift_family": "",
+                "group": "",
                 "place": "query",
                 "axis": axis,
                 "severity": float(step) if axis == "severity" else math.nan,

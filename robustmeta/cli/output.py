@@ -4,11 +4,16 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDTH = 100
 
 
 @contextmanager
@@ -19,6 +24,15 @@ def quiet(as_json: bool) -> Generator[None]:
         return
     with redirect_stdout(sys.stderr):
         yield
+
+
+def rich(parts: "Iterable[RenderableType]") -> None:
+    """Print what rich draws: as wide as the terminal, elsewhere 100 columns without colour."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    for part in parts:
+        console.print(part)
 
 
 def emit(value: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from robustmeta.api import Finished
-    from robustmeta.store.results import Outcome, Results
+    from robustmeta.store.results import Outcome
     from robustmeta.study.plan import Row
 
 COLUMNS = (
@@ -50,34 +50,6 @@ def cells(outcome: "Outcome") -> str:
     """One line on what a run did."""
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     return f"{outcome.planned} cells: {outcome.cached} were there, {outcome.computed} computed{failed}"
-
-
-def results(found: "Results") -> str:
-    """Accuracy in per cent with the half width of its interval, and the gain over the baseline in points."""
-    rows = [row for row in _rows(found.points, (*COLUMNS, "axis", "notes")) if row["metric"] == "accuracy"]
-    if not rows:
-        return "no results"
-    learners = {row["learner"]: row["learner"] + " (transductive)" * bool(row["transductive"]) for row in rows}
-    shown: dict[tuple[str, str, str], dict[str, str]] = {}
-    for row in rows:
-        strength = (
-            "" if row["axis"] == "clean" else f"{row['severity'] if row['axis'] == 'severity' else row['eps']:.4g}"
-        )
-        shown.setdefault((row["target"], row["shift"], strength), {})[row["learner"]] = _accuracy(row)
-    body = [[*place, *(cells.get(name, "") for name in learners)] for place, cells in shown.items()]
-    head = "accuracy % ± half of the 95% interval; in brackets the gain over the baseline in points, * if it is not 0"
-    notes = dict.fromkeys(f"{row['shift']}: {row['notes']}" for row in rows if row["notes"])
-    return "\n".join([head, table(("TARGET", "SHIFT", "STRENGTH", *learners.values()), body), *notes])
-
-
-def _accuracy(row: Mapping[str, Any]) -> str:
-    if math.isnan(row["mean"]):
-        return "failed"
-    text = f"{100 * row['mean']:.1f} ±{50 * (row['high'] - row['low']):.1f}"
-    if not row["baseline"] or math.isnan(row["gain"]):
-        return text
-    clear = "*" if row["gain_low"] > 0 or row["gain_high"] < 0 else ""
-    return f"{text} ({100 * row['gain']:+.1f}{clear})"
 
 
 def plan(study: str, rows: "Iterable[Row]") -> dict[str, Any]:

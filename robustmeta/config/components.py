@@ -37,6 +37,26 @@ def nested(errors: Iterable[Any], prefix: Location = ()) -> list[InitErrorDetail
     return out
 
 
+def wrong(loc: str, kind: str, message: str, value: object) -> ValidationError:
+    """An error at one place of a study."""
+    error = PydanticCustomError(kind, "{text}", {"text": message})  # type: ignore[arg-type]
+    return ValidationError.from_exception_data("study", [InitErrorDetails(type=error, loc=(loc,), input=value)])
+
+
+def attempt(*steps: tuple[Location, Callable[[], Any]]) -> list[Any]:
+    """The results of all steps; where some fail, one ValidationError with all their errors, each at its place."""
+    results: list[Any] = []
+    problems: list[InitErrorDetails] = []
+    for place, step in steps:
+        try:
+            results.append(step())
+        except ValidationError as error:
+            problems += nested(error.errors(include_url=False), place)
+    if problems:
+        raise ValidationError.from_exception_data("study", problems)
+    return results
+
+
 class Frozen(BaseModel):
     """Immutable choices; an unknown key is an error that suggests a near one."""
 

@@ -4,10 +4,14 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from robustmeta.config.attacking import AttackShift
 from robustmeta.config.components import Adaptation, Attack, Component, Method, Source
-from robustmeta.config.study import Learner, ShiftEntry, Study, Target
+from robustmeta.config.corrupting import CorruptionShift
+from robustmeta.config.entry import ShiftEntry
+from robustmeta.config.sets import SetShift
+from robustmeta.config.study import Learner, Study, Target
 from robustmeta.core import Corruption
-from robustmeta.registry import ComponentError, entries, resolve
+from robustmeta.registry import ComponentError, corruption_sets, entries, resolve
 
 Schema = dict[str, Any]
 
@@ -21,12 +25,13 @@ def study_schema() -> Schema:
     """What a study file may hold. Components that cannot be loaded are left out."""
     schema = Study.model_json_schema()
     defs = schema["$defs"]
-    for name in ("Adaptation", "Attack", "Method", "Source"):
+    for name in ("Adaptation", "Method", "Source"):
         del defs[name]
-    own, shift = (defs[m.__name__]["properties"] for m in (Learner, ShiftEntry))
+    own = defs["Learner"]["properties"]
     defs["Target"] = _any(Target, _entries("domains", Source, _pick(own, ("label",)), defs))
     defs["Learner"] = _any(Learner, _learners(_pick(own, ("label", "tune")), defs))
-    defs["ShiftEntry"] = _any(ShiftEntry, [*_corruptions(shift), *_attacks(shift, defs)])
+    shifts = _any(ShiftEntry, [*_corruptions(), _chains(), _sides(), _sets(), *_attacks(defs)])
+    schema["properties"]["shifts"] = {"type": "array", "items": shifts}
     backbones = _entries("backbones", Component, {}, defs)
     schema["properties"]["backbone"] = {"anyOf": [_names("backbones"), *backbones]}
     schema["required"] = [f for f in schema["required"] if f != "backbone"]
@@ -94,22 +99,53 @@ def _learners(extra: Schema, defs: Schema) -> list[Schema]:
     return branches
 
 
-def _corruptions(shift: Schema) -> list[Schema]:
-    extra = _pick(shift, _CORRUPTION_KEYS)
-    extra["severity"] = {"anyOf": [extra["severity"], extra["severity"]["items"]]}
+def _keys(form: type[ShiftEntry], keys: Iterable[str]) -> Schema:
+    """Some properties of an entry as they are written; a list of one may be that one."""
+    found = _pick(form.model_json_schema()["properties"], keys)
+    return {k: {"anyOf": [p, p["items"]]} if k in ("severity", "eps") else p for k, p in found.items()}
+
+
+def _corruptions() -> list[Schema]:
+    """A branch for every corruption, with its tables, and one for a user's own."""
+    extra = _keys(CorruptionShift, _CORRUPTION_KEYS)
     branches: list[Schema] = []
     for name, corruption in loaded("corruptions", Corruption).items():
-        doc = corruption.function.__doc__
         table = {"enum": ["auto", *corruption.tables]}
         properties = {"corruption": {"const": name}, **extra, "table": table}
-        branches.append(_object(name, doc, properties, ["corruption"]))
+        branches.append(_object(name, corruption.function.__doc__, properties, ["corruption"]))
     return [*branches, _object("own", _OWN["description"], {"corruption": _OWN, **extra}, ["corruption"])]
 
 
-def _attacks(shift: Schema, defs: Schema) -> list[Schema]:
-    extra = _pick(shift, _ATTACK_KEYS)
-    extra["eps"] = {"anyOf": [extra["eps"], extra["eps"]["items"]]}
-    extra["place"] = {"const": "query"}
+def _chain() -> Schema:
+    """Corruptions in order, each a name or a name with its severity."""
+    name = _names("corruptions")
+    strong = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    severity = {"type": "integer", "minimum": 1, "maximum": 5}
+    step = {"anyOf": [name, {**strong, "propertyNames": name, "additionalProperties": severity}]}
+    return {"type": "array", "items": step, "minItems": 1}
+
+
+def _chains() -> Schema:
+    extra = _keys(CorruptionShift, ("label", "episodes", "place", "severity", "table"))
+    return _object("chain", CorruptionShift.__doc__, {"corruption": _chain(), **extra}, ["corruption"])
+
+
+def _sides() -> Schema:
+    """Different chains on the support and on the query."""
+    extra = _keys(CorruptionShift, ("label", "episodes", "severity", "table"))
+    side = {"anyOf": [_names("corruptions"), _chain()]}
+    made = _object("sides", CorruptionShift.__doc__, {"support": side, "query": side, **extra}, [])
+    return {**made, "anyOf": [{"required": ["support"]}, {"required": ["query"]}]}
+
+
+def _sets() -> Schema:
+    extra = _keys(SetShift, ("label", "episodes", "place", "severity", "table"))
+    named = {"enum": list(corruption_sets())}
+    return _object("set", SetShift.__doc__, {"corruptions": named, **extra}, ["corruptions"])
+
+
+def _attacks(defs: Schema) -> list[Schema]:
+    extra = {**_keys(AttackShift, _ATTACK_KEYS), "place": {"const": "query"}}
     branches = _entries("attacks", Attack, extra, defs, key="attack")
     return [{**b, "required": [*b["required"], "eps"]} for b in branches]
 

@@ -1,5 +1,6 @@
 """95% intervals over episodes, or over seeds and episodes, of a mean or of a paired difference."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,9 @@ def estimate(metric: Metric, values: Array, baseline: Array | None = None) -> Es
     if metric.linear:
         paired = values[..., 0] if baseline is None else values[..., 0] - baseline[..., 0]
         return episodes_interval(paired) if len(paired) < SEEDS_FOR_INTERVAL else crossed_interval(paired)
-    return _bootstrap(metric, values, baseline)
+    if baseline is None:
+        return bootstrap(lambda means: metric.value(means[0]), [values])
+    return bootstrap(lambda means: metric.value(means[0]) - metric.value(means[1]), [values, baseline])
 
 
 def episodes_interval(values: Array) -> Estimate:
@@ -70,25 +73,23 @@ def crossed_interval(values: Array) -> Estimate:
     return Estimate(mean, mean - half, mean + half, "seeds x episodes")
 
 
-def _bootstrap(metric: Metric, values: Array, baseline: Array | None) -> Estimate:
-    """Percentile bootstrap over episodes, and over seeds too where there are enough (Efron and Tibshirani 1993)."""
-    seeds, episodes, _ = values.shape
+def bootstrap(statistic: Callable[[Sequence[Array]], Array], arrays: Sequence[Array]) -> Estimate:
+    """Percentile bootstrap over episodes, and over seeds too where there are enough (Efron and Tibshirani 1993).
+
+    Args:
+        statistic: maps the means over episodes of all arrays, each (..., k), to the value (...) of a seed.
+        arrays: each (seeds, episodes, k), paired by seed and episode: all are resampled alike.
+    """
+    seeds, episodes, _ = arrays[0].shape
     rng = np.random.default_rng(0)
-    both = [values] if baseline is None else [values, baseline]
     resample_seeds = seeds >= SEEDS_FOR_INTERVAL
     weight = rng.multinomial(episodes, np.full(episodes, 1 / episodes), RESAMPLES) / episodes  # (R, E)
     if resample_seeds:
         seed_weight = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
     else:
         seed_weight = np.full((RESAMPLES, seeds), 1 / seeds)
-
-    def draws(v: Array) -> Array:
-        per_seed = metric.value(np.einsum("re,sek->rsk", weight, v, optimize=True))  # (R, S)
-        return (per_seed * seed_weight).sum(1)
-
-    points = [metric.value(v.mean(1)).mean() for v in both]
-    sampled = [draws(v) for v in both]
-    mean = float(points[0] - (points[1] if baseline is not None else 0))
-    spread = sampled[0] - (sampled[1] if baseline is not None else 0)
+    mean = float(statistic([a.mean(1) for a in arrays]).mean())
+    per_seed = statistic([np.einsum("re,sek->rsk", weight, a, optimize=True) for a in arrays])  # (R, S)
+    spread = (per_seed * seed_weight).sum(1)
     low, high = np.quantile(spread, [0.025, 0.975])
     return Estimate(mean, float(low), float(high), "seeds x episodes" if resample_seeds else "episodes")

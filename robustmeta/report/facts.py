@@ -1,13 +1,14 @@
 """What stands beside the numbers: how they came about, what they cost, what was chosen, what is missing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import yaml
 
-from robustmeta.config.study import ShiftEntry, Study
+from robustmeta.config.study import Study
 from robustmeta.report.findings import Findings
 from robustmeta.report.grid import BEST_RULE
 from robustmeta.report.rows import Rows, grouped, mean
@@ -53,32 +54,48 @@ def protocol(results: Results, found: Findings) -> dict[str, str]:
 def strengths(study: Study, found: Findings) -> Listing:
     """What each shift is: the law, where it acts, the levels behind its severities or eps, and whose these are."""
     notes = {p.shift: p.notes for p in reversed(found.points)}
-    rows = [_shift(entry, study.images.size, notes.get(entry.label, ())) for entry in study.shifts]
+    rows: list[tuple[str, ...]] = []
+    for told in (t for entry in study.shifts for t in entry.told(study.images.size)):
+        remarks = dict.fromkeys((told.remarks, *notes.get(told.label, ())))
+        rows.append((told.label, told.law, told.place, told.strengths, "; ".join(r for r in remarks if r)))
     return Listing(
         "Shifts and their strengths", ("shift", "law", "acts on", "strengths", "levels and remarks"), tuple(rows)
     )
 
 
-def _shift(entry: ShiftEntry, size: int, notes: Sequence[str]) -> tuple[str, ...]:
-    if entry.attack:
-        fields = entry.attack.model_dump(mode="json", exclude={"name"})
-        settings = ", ".join(f"{k} {v}" for k, v in fields.items() if k != "name")
-        remarks = "; ".join([settings, *notes])
-        return (entry.label, f"attack {entry.name}", "query", "eps " + ", ".join(f"{e:g}" for e in entry.eps), remarks)
-    corruption = entry.corruption
-    if corruption is None:
-        raise ValueError(f"{entry.label}: a shift needs a corruption or an attack")
-    table, levels = ("its own", entry.levels) if entry.levels else corruption.table(size, entry.table)
-    chosen = entry.severity or tuple(range(1, len(levels) + 1))
-    listed = ", ".join(f"{s}: {levels[s - 1]}" for s in chosen)
-    owner = "; ".join(notes) or ("as published" if corruption.paper else "as its author gives them")
-    return (
-        entry.label,
-        f"{entry.name} ({corruption.family})",
-        entry.place,
-        f"severity {listed}",
-        f"table {table}: {owner}",
-    )
+MEASURES = {"mean_accuracy": ("mean accuracy, %", 100, 1), "mce": ("mCE", 1, 3), "relative_mce": ("relative mCE", 1, 3)}
+
+
+def sets(results: Results, found: Findings) -> Listing | None:
+    """Learner x target over whole sets of corruptions: mean accuracy, and for the benchmark mCE by the baseline's."""
+    table = results.sets
+    kinds = [(g, m) for g in dict.fromkeys(table["group"]) for m in MEASURES if _has(table, g, m)]
+    by_place = {key: rows[0] for key, rows in grouped(table, "learner", "target", "group", "measure").items()}
+    rows: list[tuple[str, ...]] = []
+    for target in found.targets:
+        for learner in found.learners:
+            cells = [_measured(by_place.get((learner, target, *kind)), kind[1], learner, found) for kind in kinds]
+            rows += [(learner, target, *cells)] if any(cells) else []
+    heads = [f"{group}: {MEASURES[m][0]}" for group, m in kinds]
+    against = f"; mCE is the error relative to that of {found.baseline}, less is better" if found.baseline else ""
+    caption = f"Whole sets of corruptions: means over corruptions and severities with 95% intervals{against}"
+    return Listing(caption, ("learner", "target", *heads), tuple(rows)) if rows else None
+
+
+def _has(table: pd.DataFrame, group: str, measure: str) -> bool:
+    return bool(((table["group"] == group) & (table["measure"] == measure)).any())
+
+
+def _measured(row: Mapping[Any, Any] | None, measure: str, learner: str, found: Findings) -> str:
+    if row is None:
+        return ""
+    if measure != "mean_accuracy" and not found.comparable(learner):
+        return "not compared: transductive against inductive"
+    _, scale, digits = MEASURES[measure]
+    mean, low, high = (scale * float(row[k]) for k in ("mean", "low", "high"))
+    if math.isnan(mean):
+        return "undefined: the baseline loses next to nothing to one of them"
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def learners(study: Study) -> Listing:

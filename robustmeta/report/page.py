@@ -34,6 +34,7 @@ class Page:
     colours: dict[str, str]
     verdicts: tuple[Verdict, ...]
     overview: tuple[grid.Table, ...]
+    sets: facts.Listing | None
     parts: tuple[Part, ...]
     curves: tuple[figures.Strip, ...]
     training: tuple[figures.Panel, ...]
@@ -57,6 +58,7 @@ def page(results: Results) -> Page:
         colours=palette,
         verdicts=verdicts(found),
         overview=tuple(layout.overview(found, kind, names) for kind, names in found.kinds()),
+        sets=facts.sets(results, found),
         parts=tuple(_part(found, target) for target in found.targets),
         curves=figures.shift_curves(found, palette, chance),
         training=figures.training_curves(results.training, palette),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from robustmeta.config.components import Source
 from robustmeta.config.study import Canvas
-from robustmeta.core import Domain, Stage, merge
+from robustmeta.core import Domain, Episodes, Stage, TaskShape, merge, sample
 from robustmeta.rng import Rng
 from robustmeta.study.shifts import chain_identity
 
@@ -32,6 +32,7 @@ class Data:
         self.canvas = canvas
         self._identities: dict[str, dict[str, Any]] = {}
         self._domains: dict[str, Domain] = {}
+        self._episodes: dict[str, Episodes] = {}
         self._views: OrderedDict[str, Tensor] = OrderedDict()
 
     def identity(self, source: Source) -> dict[str, Any]:
@@ -47,6 +48,13 @@ class Data:
             if self._name(source) not in self._domains:
                 self._domains[self._name(source)] = source.load(self.canvas.size, self.canvas.channels)
         return merge([self._domains[self._name(s)] for s in sources])
+
+    def episodes(self, sources: Sequence[Source], shape: TaskShape, seed: int, count: int) -> Episodes:
+        """The first tasks of a domain, drawn once."""
+        key = repr(([self._name(s) for s in sources], shape, seed, count))
+        if key not in self._episodes:
+            self._episodes[key] = sample(self.domain(sources), shape, seed, 0, count)
+        return self._episodes[key]
 
     def _name(self, source: Source) -> str:
         return json.dumps(self.identity(source), sort_keys=True)

@@ -9,7 +9,7 @@ import torch
 
 from robustmeta.config.components import Adaptation, EmbeddingAdaptation, Source
 from robustmeta.config.study import Study, build
-from robustmeta.core import CellError, DataError, StudyError, sample
+from robustmeta.core import CellError, DataError, StudyError
 from robustmeta.store.cells import Store, StoreError
 from robustmeta.store.results import Outcome
 from robustmeta.study.data import Data
@@ -153,10 +153,9 @@ class Worker:
 
     def _validator(self) -> Validator:
         rule, seed = self.study.validation, self.study.evaluation.seed
-        domain = self.data.domain(validation_sources(self.study))
-        return Validator(
-            domain, sample(domain, validation_shape(self.study), seed, 0, rule.episodes), seed, self.study.backbone
-        )
+        sources = validation_sources(self.study)
+        episodes = self.data.episodes(sources, validation_shape(self.study), seed, rule.episodes)
+        return Validator(self.data.domain(sources), episodes, seed, self.study.backbone)
 
     def _evaluate(self, unit: Unit) -> list[Done]:
         bench = self._bench(unit.work[0])
@@ -194,7 +193,8 @@ class Worker:
         net = self._network(work, head["parents"][0])
         adaptation = build("adaptations", Adaptation, head["protocol"]["adaptation"])
         domain = self.data.domain([work.target.source])
-        episodes = sample(domain, evaluation_shape(self.study), evaluation.seed, 0, evaluation.episodes)
+        shape = evaluation_shape(self.study)
+        episodes = self.data.episodes([work.target.source], shape, evaluation.seed, evaluation.episodes)
         support = self.data.view(work.target.source, work.shift.support, evaluation.seed, episodes.rows())
         embeddings = None
         if isinstance(adaptation, EmbeddingAdaptation) and self.study.backbone.alone():

@@ -1,7 +1,7 @@
 """From the records of a study to its results: metrics, intervals, paired gains."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from robustmeta.metrics.scores import Metric
 from robustmeta.registry import builtin, resolve
 from robustmeta.store.cells import Store, versions
 from robustmeta.store.results import Outcome, Results
+from robustmeta.study import sets
 from robustmeta.study.plan import Plan, Work, digest
+from robustmeta.study.shifts import points as shift_points
 
 Array = NDArray[np.float64]
 
@@ -51,6 +53,7 @@ def gather(plan: Plan, store: Store, outcome: Outcome) -> Results:
         outcome=outcome,
         points=points,
         seeds=_seeds(measured.values()),
+        sets=sets.table(study, shift_points(study), _errors(plan, measured), baseline),
         training=training,
         tuning=tuning,
         costs=_costs(plan, store),
@@ -114,6 +117,8 @@ def _shift(shift: Shift | None) -> dict[str, Any]:
         raise ValueError("a point needs a shift")
     return {
         "shift": shift.label,
+        "shift_family": shift.family,
+        "group": shift.group,
         "place": shift.place,
         "axis": shift.axis or "clean",
         "severity": shift.value if shift.axis == "severity" else math.nan,
@@ -143,6 +148,24 @@ def _estimates(metric: Metric, mine: dict[int, Measured], other: dict[int, Measu
         gain = estimate(metric, shared, np.stack([m.statistics[metric.name] for m in other.values()]))
         out |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
     return out
+
+
+Errors = dict[tuple[str, int], Array]
+
+
+def _errors(plan: Plan, measured: Mapping[tuple[str, int, str, str, int], Measured]) -> dict[tuple[str, str], Errors]:
+    """(learner, target) -> (shift, step) -> errors (seeds, episodes), where all seeds have a result."""
+    found: dict[tuple[str, str], Errors] = {}
+    for learner in (*plan.study.learners, *plan.study.baselines):
+        for target in plan.study.targets:
+            mine: Errors = {}
+            for shift in shift_points(plan.study):
+                places = [(learner.label, seed, target.label, shift.label, shift.step) for seed in plan.study.seeds]
+                if all(p in measured for p in places):
+                    values = [1 - measured[p].statistics["accuracy"][:, 0] for p in places]
+                    mine[shift.label, shift.step] = np.stack(values)
+            found[learner.label, target.label] = mine
+    return found
 
 
 def _seeds(measured: Iterable[Measured]) -> pd.DataFrame:

@@ -144,7 +144,7 @@ class Planner:
         self.points = points(study)
 
     def _episodes(self, sources: list[Source], shape: TaskShape, count: int) -> Episodes:
-        return sample(self.data.domain(sources), shape, self.study.evaluation.seed, 0, count)
+        return self.data.episodes(sources, shape, self.study.evaluation.seed, count)
 
     def _check_way(self) -> None:
         for learner in (*self.study.learners, *self.study.baselines):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from robustmeta.config.components import Attack
-from robustmeta.config.study import ShiftEntry, Study
+from robustmeta.config.study import Study
 from robustmeta.core import Shift, Stage
 
 CLEAN = "clean"
@@ -16,39 +16,8 @@ def clean_point(episodes: int) -> Shift:
 
 def points(study: Study) -> list[Shift]:
     """Clean, then every point of every shift, in the order of the study."""
-    episodes = study.evaluation.episodes
-    out = [clean_point(episodes)]
-    for entry in study.shifts:
-        some = min(entry.episodes or episodes, episodes)
-        out += _attacked(entry, some) if entry.attack else _corrupted(entry, study.images.size, some)
-    return out
-
-
-def _attacked(entry: ShiftEntry, episodes: int) -> list[Shift]:
-    return [Shift(entry.label, "query", "eps", eps, episodes, attack=entry.attack) for eps in entry.eps]
-
-
-def _corrupted(entry: ShiftEntry, size: int, episodes: int) -> list[Shift]:
-    corruption = entry.corruption
-    if corruption is None:
-        raise ValueError(f"{entry.label}: a shift needs a corruption or an attack")
-    name, levels = ("levels", entry.levels) if entry.levels else corruption.table(size, entry.table)
-    note = table_note(name, size, published=bool(corruption.paper))
-    out: list[Shift] = []
-    for severity in entry.severity or tuple(range(1, len(levels) + 1)):
-        stage = (Stage(corruption, levels[severity - 1]),)
-        support = stage if entry.place != "query" else ()
-        query = stage if entry.place != "support" else ()
-        notes = (note,) if note else ()
-        out.append(Shift(entry.label, entry.place, "severity", severity, episodes, support, query, notes=notes))
-    return out
-
-
-def table_note(table: str, size: int, *, published: bool) -> str:
-    """What must be said of a severity table at an image size, "" for a published one at its own size."""
-    if table.isdecimal():
-        return "" if int(table) == size else f"robustmeta-{size}: the published {table}-pixel levels at {size} pixels"
-    return f"levels {table}: ours, not a published table" if published else ""
+    episodes, size = study.evaluation.episodes, study.images.size
+    return [clean_point(episodes), *(p for entry in study.shifts for p in entry.points(size, episodes))]
 
 
 def chain_identity(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:

@@ -1,15 +1,15 @@
 """The curves and headline numbers of a study, as MLflow metrics: key, integer step, value, time in milliseconds."""
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from robustmeta.config.labels import slug
 from robustmeta.config.study import Study
 from robustmeta.store.results import Results
 
 MAX_CURVES = 40
-"""More than that make MLflow's pages slow: the means of corruption families then stand for their members."""
+"""More than that make MLflow's pages slow: the means of sets and families then stand for their members."""
 
 
 @dataclass(frozen=True, order=True)
@@ -68,17 +68,18 @@ def curves(rows: Sequence[Accuracy], study: Study) -> list[Point]:
     """``acc/<target>/<shift>`` for one learner; every curve starts from clean at step 0.
 
     A missing value leaves out its point, and a missing clean value the curves of its target: a line that starts
-    elsewhere would be read wrongly. The means of corruption families replace their members where there are too many.
+    elsewhere would be read wrongly. The means of sets and families replace their members where there are too many.
     """
     known = [r for r in rows if math.isfinite(r.mean)]
-    crowded = len(study.shifts) * len(study.targets) > MAX_CURVES
+    crowded = sum(len(entry.curves) for entry in study.shifts) * len(study.targets) > MAX_CURVES
+    means = _means(study) if crowded else {}
     found: list[Point] = []
     for target in study.targets:
         here = [r for r in known if r.target == target.label]
         clean = _by_shift(r for r in here if r.axis == "clean")
         shifted = _by_shift(r for r in here if r.axis != "clean")
-        if crowded:
-            shifted = dict(_family_means(shifted, study))
+        if means:
+            shifted = dict(_family_means(shifted, means))
         for start in clean.values():
             for shift, curve in (shifted or clean).items():
                 points = {**curve, **start}.items()
@@ -93,16 +94,22 @@ def _by_shift(rows: Iterable[Accuracy]) -> dict[str, Curve]:
     return found
 
 
-def _family_means(shifted: Mapping[str, Curve], study: Study) -> Iterator[tuple[str, Curve]]:
-    families: dict[str, list[Curve]] = {}
-    for entry in study.shifts:
-        if entry.corruption:
-            place = "" if entry.place == "query" else f"-{entry.place}"
-            name = re.sub(r"[^a-z0-9._-]+", "-", f"mean-{entry.corruption.family}{place}".lower())
-            families.setdefault(name, []).append(shifted.get(entry.label, {}))
-        elif entry.label in shifted:
-            yield entry.label, shifted[entry.label]
-    for name, members in families.items():
+def _means(study: Study) -> dict[str, str]:
+    """Each corruption's curve -> the mean that stands for it: that of its set, else of its family."""
+    points = [p for entry in study.shifts for p in entry.points(study.images.size, study.evaluation.episodes)]
+    families = {p.label: p.family + ("" if p.place == "query" else f"-{p.place}") for p in points}
+    return {p.label: slug(f"mean-{p.group or families[p.label]}") for p in points if p.axis == "severity"}
+
+
+def _family_means(shifted: Mapping[str, Curve], families: Mapping[str, str]) -> Iterator[tuple[str, Curve]]:
+    """``families``: shift -> the name of the mean that stands for it; a shift that has none stands for itself."""
+    groups: dict[str, list[Curve]] = {}
+    for shift, curve in shifted.items():
+        if shift in families:
+            groups.setdefault(families[shift], []).append(curve)
+        else:
+            yield shift, curve
+    for name, members in groups.items():
         # only steps that all have: no point may mix different sets of shifts
         shared = set.intersection(*(set(m) for m in members))
         yield name, {s: (_mean(m[s][0] for m in members), max(m[s][1] for m in members)) for s in shared}
@@ -133,6 +140,13 @@ def summary(rows: Sequence[Accuracy]) -> list[Point]:
         "gain": _over_curves((r, r.gain) for r in rows),
     }
     return [Point(f"summary/{k}", 0, round(v, 4), time) for k, v in values.items() if math.isfinite(v)]
+
+
+def set_summary(results: Results, learner: str, time: int) -> list[Point]:
+    """``summary/<measure>/<set>/<target>`` at step 0 for one learner over all seeds; what is undefined is left out."""
+    rows = results.sets[["learner", "target", "group", "measure", "mean"]].itertuples(index=False, name=None)
+    mine = [(f"summary/{m}/{group}/{target}", mean) for label, target, group, m, mean in rows if label == learner]
+    return [Point(key, 0, round(mean, 4), time) for key, mean in mine if math.isfinite(mean)]
 
 
 def _over_curves(values: Iterable[tuple[Accuracy, float]]) -> float:

@@ -76,7 +76,7 @@ shifts:
         "study.yaml:17:18: shifts.0.corruption: unknown corruption 'toynoise'; did you mean toy-noise?",
         "study.yaml:18:43: shifts.1.severity.1: expected less than or equal to 5; got 9",
         "study.yaml:19:31: shifts.2.eps: expected greater than 0; got -1",
-        "study.yaml:20:5: shifts.3: expected either corruption: or attack:",
+        "study.yaml:20:5: shifts.3: expected one of corruption:, support:, query:, corruptions:, attack:",
     ]
 
 
@@ -112,6 +112,33 @@ shifts:
 )
 def test_each_error_names_place_and_cure(wrong: Wrong, study_text: str, old: str, new: str, line: str) -> None:
     assert wrong(changed(study_text, old, new)) == [line]
+
+
+def test_what_stands_beside_a_component_is_checked_with_it(wrong: Wrong) -> None:
+    text = """\
+name: toy
+sources: [{name: toy-domain}]
+targets: [{label: A, name: toy-domain, fases: [serif]}]
+backbone: {name: toy-net}
+budget: {images: 1000}
+learners: [{label: B, name: toy-method, ordre: 1, adapt: {steps: x}}]
+shifts:
+  - {attack: toy-attack, nrom: l2, eps: -1, place: here, label: C}
+  - {corruption: toy-noise, table: "99", severity: [3, 3]}
+"""
+    assert wrong(text) == [
+        "study.yaml:3:19: targets.0.label: string should match pattern '^([a-z0-9._-]+)?$'; got \"A\"",
+        "study.yaml:3:40: targets.0.fases: unknown key; did you mean faces?",
+        "study.yaml:6:20: learners.0.label: string should match pattern '^([a-z0-9._-]+)?$'; got \"B\"",
+        "study.yaml:6:41: learners.0.ordre: unknown key; did you mean order?",
+        'study.yaml:6:66: learners.0.adapt.steps: expected a whole number; got "x"',
+        "study.yaml:8:26: shifts.0.nrom: unknown key; did you mean norm?",
+        "study.yaml:8:41: shifts.0.eps: expected greater than 0; got -1",
+        "study.yaml:8:52: shifts.0.place: expected 'support', 'query' or 'both'; got \"here\"",
+        "study.yaml:8:65: shifts.0.label: string should match pattern '^([a-z0-9._-]+)?$'; got \"C\"",
+        "study.yaml:9:36: shifts.1.table: toy-noise has no table '99'; there is 32, 64",
+        "study.yaml:9:52: shifts.1.severity: a severity stands twice: [3, 3]",
+    ]
 
 
 @pytest.mark.parametrize("eps", ["[0.1, 0.1004]", "[0.0004]"])

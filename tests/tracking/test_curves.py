@@ -3,7 +3,7 @@
 import pytest
 from results_factory import make_study
 
-from robustmeta.config.study import ShiftEntry
+from robustmeta.config.shifts import shift_entry
 from robustmeta.store.palette import COLOURS, colours
 from robustmeta.tracking import curves as module
 from robustmeta.tracking.curves import Accuracy, curves, summary
@@ -22,7 +22,7 @@ def test_family_means_stand_for_their_members_where_there_are_too_many(monkeypat
         {"corruption": "gaussian_noise", "severity": [1], "place": "support"},
         {"corruption": "contrast", "severity": [3]},
     ]
-    shifts = tuple(ShiftEntry.model_validate({"label": f"s{i}"} | e) for i, e in enumerate(entries))
+    shifts = tuple(shift_entry({"label": f"s{i}"} | e) for i, e in enumerate(entries))
     study = make_study(targets=("one",)).model_copy(update={"shifts": shifts})
     rows = [accuracy("clean", 0, 0.9, "clean"), accuracy("s0", 1, 0.8), accuracy("s0", 3, 0.7)]
     rows += [accuracy("more-noise", 1, 0.6), accuracy("more-noise", 5, 0.4), accuracy("s2", 1, 0.5)]
@@ -30,7 +30,7 @@ def test_family_means_stand_for_their_members_where_there_are_too_many(monkeypat
     assert {p.key for p in curves(rows, study)} == {f"acc/one/{s.label}" for s in shifts}
     monkeypatch.setattr(module, "MAX_CURVES", 3)
     found = {(p.key, p.step): p.value for p in curves(rows, study)}
-    family = shifts[3].corruption.family
+    family = shifts[3].family
     assert found == {
         ("acc/one/mean-noise", 0): 0.9,
         ("acc/one/mean-noise", 1): pytest.approx(0.7),  # only the step that both have

@@ -1,0 +1,66 @@
+"""What every entry of ``shifts:`` is: one curve or several, which says what points these have."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from robustmeta.config.components import Frozen
+from robustmeta.config.labels import Described, Label
+from robustmeta.core import Shift
+
+Place = Literal["support", "query", "both"]
+
+
+def listed(value: Any) -> Any:
+    """A value as a list of one, a list as it is."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Severities = Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], BeforeValidator(listed)]
+Radii = Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(listed)]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a curve is, for people: the law, where it acts, the levels behind its points, and remarks."""
+
+    label: str
+    law: str
+    place: str
+    strengths: str
+    remarks: str
+
+
+class ShiftEntry(Frozen, ABC):
+    """An entry of ``shifts:``. ``episodes``: measure on the first so many tasks only."""
+
+    label: Label = ""
+    episodes: int | None = Field(default=None, ge=2)
+
+    @abstractmethod
+    def described(self) -> Described:
+        """What it is called without a label, and what tells it from others of that name."""
+
+    @abstractmethod
+    def points(self, size: int, episodes: int) -> list[Shift]:
+        """The points of its curves on images of that many pixels and on at most so many tasks."""
+
+    @abstractmethod
+    def told(self, size: int) -> list[Told]:
+        """A line on each of its curves."""
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The labels of its curves."""
+        return (self.label,)
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The groups that its points belong to, and the named set that each is."""
+        return {}
+
+    def some(self, episodes: int) -> int:
+        """How many of the tasks it is measured on."""
+        return min(self.episodes or episodes, episodes)

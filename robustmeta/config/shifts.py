@@ -1,0 +1,33 @@
+"""The entries of ``shifts:``, by the key that says what is done."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from robustmeta.config.attacking import AttackShift
+from robustmeta.config.corrupting import CorruptionShift
+from robustmeta.config.entry import ShiftEntry
+from robustmeta.config.sets import SetShift
+
+FORMS: Mapping[str, type[ShiftEntry]] = {
+    "corruption": CorruptionShift,
+    "support": CorruptionShift,
+    "query": CorruptionShift,
+    "corruptions": SetShift,
+    "attack": AttackShift,
+}
+"""Which entry a key makes."""
+
+
+def shift_entry(value: Any) -> ShiftEntry:
+    """The entry that a mapping stands for, by the key that says what is done."""
+    if isinstance(value, ShiftEntry):
+        return value
+    if not isinstance(value, dict):
+        raise PydanticCustomError("shift", "expected a mapping, such as {{corruption: fog}}")
+    forms = {FORMS[key] for key in FORMS if key in value}
+    if len(forms) != 1:
+        keys = ":, ".join(FORMS)
+        raise PydanticCustomError("shift", "{text}", {"text": f"expected one of {keys}:"})
+    return forms.pop().model_validate(value)
