@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from robustmeta.core import StudyError
 from robustmeta.functional.inner_loop import AdamState, Params
-from robustmeta.functional.normalise import Statistics, in_scope
+from robustmeta.functional.normalise import Statistics, in_scope, inner_step
 
-Mode = Literal["auto", "batch", "support_plus_one"]
+Mode = Literal["auto", "batch", "support_plus_one", "per_step"]
 """Whose statistics normalise a query: ``auto`` = the support's where weights adapt and the running ones otherwise (both
 inductive), ``batch`` = those of all queries of the task together (transductive), ``support_plus_one`` = those of the
-support and this query."""
+support and this query, ``per_step`` = running ones of each inner step, with weights and biases of each step (Antoniou
+et al. 2019, How to train your MAML, section 4; a network trained without inner steps has one set: ``auto``)."""
 
 Layers = Literal["all", "head", "body"]
 
@@ -35,10 +36,30 @@ class Norm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
+        self.steps = 0
+
+    def for_each_step(self, steps: int) -> None:
+        """Hold weights, biases and running averages for inner steps 0..steps, (steps + 1, C)."""
+        self.steps = steps
+
+        def rows(v: Tensor) -> Tensor:
+            return v.detach().expand(steps + 1, -1).clone()
+
+        self.weight, self.bias = nn.Parameter(rows(self.weight)), nn.Parameter(rows(self.bias))
+        self.running_mean, self.running_var = rows(self.running_mean), rows(self.running_var)
+
+    def averages(self, step: int) -> tuple[Tensor, Tensor]:
+        """The running mean and variance (C,), of an inner step where each has its own; later steps have the last's."""
+        if not self.steps:
+            return self.running_mean, self.running_var
+        k = min(step, self.steps)
+        return self.running_mean[k], self.running_var[k]
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        return in_scope(self.key, x, self.weight, self.bias, (self.running_mean, self.running_var), self.eps)
+        k = inner_step()
+        here = (min(k, self.steps),) if self.steps else ...
+        return in_scope(self.key, x, self.weight[here], self.bias[here], self.averages(k), self.eps)
 
 
 def replace_batch_norm(module: nn.Module) -> None:
@@ -55,16 +76,22 @@ def replace_batch_norm(module: nn.Module) -> None:
 class Network(nn.Module):
     """A body (N, C, H, W) -> (N, D) with an int attribute ``features`` = D, and a linear head for ``way`` classes.
 
-    There is no head if ``way`` is 0. ``moments`` gives it buffers for an inner Adam: ``second``, the second moments of
+    There is no head if ``way`` is 0. ``inner_steps`` is how many of them normalisation ``per_step`` tells apart; with
+    none it is ``auto``. ``moments`` gives it buffers for an inner Adam: ``second``, the second moments of
     all parameters in one vector, and ``updates``, how many updates they average.
     """
 
     second: Tensor | None
     updates: Tensor | None
 
-    def __init__(self, body: nn.Module, way: int = 0, *, moments: bool = False) -> None:
+    def __init__(self, body: nn.Module, way: int = 0, *, moments: bool = False, inner_steps: int = 0) -> None:
         super().__init__()
         replace_batch_norm(body)
+        for norm in (m for m in body.modules() if isinstance(m, Norm) and m.mode == "per_step"):
+            if inner_steps:
+                norm.for_each_step(inner_steps)
+            else:
+                norm.mode = "auto"
         self.body = body
         self.features = int(cast("int", body.features))
         self.way = way
@@ -93,13 +120,14 @@ class Network(nn.Module):
         own = {k: p for k, p in params.items() if layers == "all" or k.startswith(f"{layers}.")}
         return {k: p for k, p in params.items() if k not in own}, own
 
-    def follow(self, statistics: Statistics, momentum: float = 0.1) -> None:
-        """Move the running averages towards a pass's statistics (averaged over a leading T): r + m (s − r)."""
-        for name, (mean, variance) in statistics.items():
-            norm = self.norms[name]
-            size = norm.running_mean.shape[0]
-            norm.running_mean.lerp_(mean.detach().reshape(-1, size).mean(0), momentum)
-            norm.running_var.lerp_(variance.detach().reshape(-1, size).mean(0), momentum)
+    def follow(self, statistics: Statistics, momentum: float = 0.1, step: int = 0) -> None:
+        """Move the running averages towards a pass's statistics (averaged over a leading T): r + m (s − r).
+
+        ``step``: the inner step of the pass, where each has averages of its own.
+        """
+        for name, seen in statistics.items():
+            for average, new in zip(self.norms[name].averages(step), seen, strict=True):
+                average.lerp_(new.detach().reshape(-1, len(average)).mean(0), momentum)
 
     def adam_state(self) -> AdamState:
         """A copy of the inner Adam's state, by parameter; zeros where the network carries none."""

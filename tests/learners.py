@@ -138,10 +138,10 @@ def looks_at_other_queries(classifier: Classifier, x: Tensor) -> bool:
         return not torch.allclose(classifier(x)[:, 0], classifier(other)[:, 0], atol=1e-5)
 
 
-def maml_gap(order: int = 2) -> float:
+def maml_gap(order: int = 2, norm: str = "auto") -> float:
     """|directional derivative − finite difference| / |finite difference| of the meta-loss, in float64."""
     method = Maml(train=DIET, inner_steps=2, inner_rate=0.5, order=order)  # type: ignore[arg-type]
-    net, tasks = build(method).double(), made_tasks(dtype=torch.float64)
+    net, tasks = build(method, norm).double(), made_tasks(dtype=torch.float64)
     rng = Rng(0, ("train",), [0])
     method.backward(net, tasks, rng)
     generator = torch.Generator().manual_seed(0)
@@ -166,6 +166,32 @@ def plain_network(net: Network, x: Tensor) -> Tensor:
         gain, offset = (p[f"body.block{i}.norm.{k}"][None, :, None, None] for k in ("weight", "bias"))
         x = F.relu((x - mean) / (var + 1e-5).sqrt() * gain + offset)
     return x.flatten(1) @ p["head.weight"].T + p["head.bias"]
+
+
+def per_step_gap(steps: int = 2) -> float:
+    """The largest difference of logits from adapting under ``norm: per_step`` written out for one task, in float64."""
+    method = Maml(train=DIET, inner_steps=steps, inner_rate=0.3)
+    net, tasks = build(method, "per_step"), made_tasks(1, dtype=torch.float64)
+    train(method, net, 3)  # rows of different steps differ
+    net = net.double()
+    adaptation = method.adaptation()
+    logits = adapted(adaptation, net, tasks)(tasks.query_x)[0]
+    params = {k: p.detach().clone().requires_grad_() for k, p in net.named_parameters()}
+
+    def forward(x: Tensor, k: int) -> Tensor:
+        for i in range(4):
+            norm = dict(net.named_modules())[f"body.block{i}.norm"]
+            x = F.conv2d(x, params[f"body.block{i}.conv.weight"], stride=2, padding=1)
+            scale, shift = (params[f"body.block{i}.norm.{n}"][k] for n in ("weight", "bias"))
+            x = F.relu(F.batch_norm(x, norm.running_mean[k], norm.running_var[k], scale, shift, eps=1e-5))  # type: ignore[index]
+        return x.flatten(1) @ params["head.weight"].T + params["head.bias"]
+
+    for k in range(steps):
+        loss = F.cross_entropy(forward(tasks.support_x[0], k), tasks.support_y[0])
+        slopes = torch.autograd.grad(loss, list(params.values()))
+        for p, g in zip(params.values(), slopes, strict=True):
+            p.data -= 0.3 * g
+    return float((forward(tasks.query_x[0], steps) - logits).detach().abs().max())
 
 
 def reptile_gap(steps: int = 3) -> float:

@@ -58,6 +58,7 @@ class TaskNetwork:
         support_x: (T, S, C, H, W), for statistics that need it.
         given: the support's statistics with a leading T, used in mode ``auto``.
         head: what turns the network's outputs into logits.
+        step: how many inner steps the parameters have taken, which counts in mode ``per_step``.
     """
 
     net: nn.Module
@@ -67,6 +68,7 @@ class TaskNetwork:
     support_x: Float[Tensor, "T S C H W"]
     given: Statistics
     head: Head
+    step: int = 0
     coupled: bool = False
 
     def __post_init__(self) -> None:
@@ -81,6 +83,8 @@ class TaskNetwork:
             return per_task(self.net, self.shared, self.own, x)[0]
         if self.mode == "support_plus_one":
             return torch.cat([self._with_support(q) for q in x.split(1, 1)], 1)
+        if self.mode == "per_step":
+            return per_task(self.net, self.shared, self.own, x, running=True, step=self.step)[0]
         return per_task(self.net, self.shared, self.own, x, self.given)[0]
 
     def _with_support(self, query: Float[Tensor, "T 1 C H W"]) -> Float[Tensor, "T 1 D"]:

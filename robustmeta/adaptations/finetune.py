@@ -50,7 +50,8 @@ class FineTune(Adaptation):
             own, _ = descend(
                 losses, start, adam(self.rate), (second, torch.zeros((), dtype=torch.float64)), self.steps, order=0
             )
-            return with_support_statistics(tuned, network.mode, {}, own, support_x)
+            mode = "auto" if network.mode == "per_step" else network.mode  # its steps are not those of training
+            return with_support_statistics(tuned, mode, {}, own, support_x)
 
     def passes(self, shape: TaskShape, tasks: int) -> int:
         """The support for the probe, at every step, and once more for its statistics."""

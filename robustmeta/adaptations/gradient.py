@@ -11,6 +11,7 @@ from robustmeta.adaptations.classifier import NoHead, TaskNetwork
 from robustmeta.config.components import Adaptation, component
 from robustmeta.core import Classifier, StudyError, TaskShape
 from robustmeta.functional.inner_loop import Params, adam, descend, minibatches, per_task, sgd, task_losses
+from robustmeta.functional.normalise import Statistics
 from robustmeta.nets import Layers, Mode, Network, as_network
 from robustmeta.rng import Rng
 
@@ -21,13 +22,26 @@ def spread(params: Params, tasks: int) -> Params:
 
 
 def support_losses(
-    net: nn.Module, shared: Params, x: Tensor, y: Tensor, rows: Tensor
+    net: nn.Module,
+    shared: Params,
+    x: Tensor,
+    y: Tensor,
+    rows: Tensor,
+    *,
+    running: bool = False,
+    seen: list[Statistics] | None = None,
 ) -> Callable[[Params, int], Tensor]:
-    """(params, k) -> each task's mean loss on the rows (T, steps, B) of its support at step k."""
+    """(params, k) -> each task's mean loss on the rows (T, steps, B) of its support at step k.
+
+    Normalised with the rows' own statistics, which are added to ``seen`` if given, or with step k's ``running`` ones.
+    """
     task = torch.arange(len(x))[:, None]
 
     def losses(params: Params, k: int) -> Tensor:
-        logits, _ = per_task(net, shared, params, x[task, rows[:, k]])
+        images = x[task, rows[:, k]]
+        logits, tape = per_task(net, shared, params, images, record=seen is not None, running=running, step=k)
+        if seen is not None:
+            seen.append(tape)
         return task_losses(logits, y[task, rows[:, k]])
 
     return losses
@@ -46,7 +60,8 @@ class Gradient(Adaptation):
     Fields: layers, which part adapts (``head`` is ANIL's choice); optimiser, ``sgd``, or ``adam`` without momentum,
     which starts from the second moments that the network carries (Reptile's); batch, images of a mini-batch (0 = the
     whole support), drawn in passes without replacement. Batch normalisation uses a mini-batch's statistics in each step
-    and the whole support's for the query, unless the backbone's ``norm`` says otherwise.
+    and the whole support's for the query, unless the backbone's ``norm`` says otherwise; under ``per_step`` steps
+    beyond those of training use what the last of these has learnt.
     """
 
     steps: int = Field(default=5, ge=0, le=10_000)
@@ -71,9 +86,12 @@ class Gradient(Adaptation):
         shared, start = network.parts(self.layers)
         tasks, images = support_y.shape
         rows = minibatches(rng, images, self.batch, self.steps) if self.batch else whole(support_y, self.steps)
-        losses = support_losses(net, shared, support_x, support_y, rows)
+        per_step = network.mode == "per_step"
+        losses = support_losses(net, shared, support_x, support_y, rows, running=per_step)
         with torch.no_grad():
             own = self._descend(network, losses, spread(start, tasks))
+            if per_step:
+                return TaskNetwork(net, shared, own, "per_step", support_x, {}, NoHead(), self.steps)
             return with_support_statistics(net, network.mode, shared, own, support_x)
 
     def _descend(self, network: Network, losses: Callable[[Params, int], Tensor], start: Params) -> Params:
@@ -84,7 +102,7 @@ class Gradient(Adaptation):
         return descend(losses, start, adam(self.rate), state, self.steps, order=0)[0]
 
     def passes(self, shape: TaskShape, tasks: int) -> int:
-        """The mini-batches, and the support once more for its statistics."""
+        """The mini-batches, and the support once more for its statistics (which ``norm: per_step`` saves)."""
         images = shape.way * shape.shot
         return tasks * (self.steps * min(self.batch or images, images) + images)
 

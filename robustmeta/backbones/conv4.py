@@ -32,8 +32,9 @@ class Conv4(Backbone):
     Fields: width, channels of every block; down, halve by a stride of 2 (about three times as fast) or by 2x2 max
     pooling; norm, whose statistics normalise a query: the support's where weights adapt and running ones otherwise
     (``auto``), those of all queries together (``batch``, transductive), those of the support and this one query
-    (``support_plus_one``, costly), or a normalisation without such (``group``, ``none``). A stride rounds up: 28 pixels
-    give 2x2 features; pooling rounds down to 1x1.
+    (``support_plus_one``, costly), running ones of each inner step with scales and shifts of its own (``per_step``, MAML
+    alone), or a normalisation without such (``group``, ``none``). A stride rounds up: 28 pixels give 2x2 features;
+    pooling rounds down to 1x1.
     """
 
     width: int = Field(default=64, ge=1)
@@ -55,7 +56,7 @@ class Conv4(Backbone):
 
     def alone(self) -> bool:
         """True unless ``norm`` looks at the other images of a task."""
-        return self.norm in ("auto", "group", "none")
+        return self.norm in ("auto", "per_step", "group", "none")
 
     def _block(self, channels: int) -> nn.Sequential:
         stride = 2 if self.down == "stride" else 1

@@ -1,6 +1,7 @@
 """Gradient descent inside a task, for many tasks at once: every parameter that a task owns has a leading T."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Literal, TypeVar
 
 import torch
@@ -9,7 +10,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from robustmeta.functional.normalise import Statistics, batch_statistics, given_statistics
+from robustmeta.functional.normalise import (
+    Statistics,
+    at_step,
+    batch_statistics,
+    given_statistics,
+    running_statistics,
+)
 from robustmeta.rng import Rng
 
 Params = dict[str, Tensor]
@@ -29,17 +36,25 @@ def per_task(
     *,
     record: bool = False,
     batched: bool | None = None,
+    running: bool = False,
+    step: int = 0,
 ) -> tuple[Float[Tensor, "T N D"], Statistics]:
     """Send each task's images through the network under its own parameters.
 
     ``net`` is any module whose forward pass changes nothing; ``shared`` are parameters that all tasks share, ``own``
     those with a leading T, both by their names in ``net``. Normalisation uses the statistics ``given`` (with a leading
-    T) or else those of the task's images; on ``record`` these are returned, otherwise none. ``batched`` sends all tasks
-    through in one pass, or loops over them; None decides by shape, and the results are the same to rounding.
+    T), or its running averages where ``running``, or else those of the task's images; on ``record`` these are returned,
+    otherwise none. ``step`` is the inner step, for layers that differ by it. ``batched`` sends all tasks through in one
+    pass, or loops over them; None decides by shape, and the results are the same to rounding.
     """
 
+    def scope(statistics: Statistics | None) -> AbstractContextManager[Statistics]:
+        if statistics is not None:
+            return given_statistics(statistics)
+        return running_statistics() if running else batch_statistics(record=record)
+
     def one(params: Params, images: Tensor, statistics: Statistics | None) -> tuple[Tensor, Statistics]:
-        with batch_statistics(record=record) if statistics is None else given_statistics(statistics) as tape:
+        with at_step(step), scope(statistics) as tape:
             return functional_call(net, {**shared, **params}, (images,)), tape
 
     if x.shape[1] <= BATCHED_UP_TO if batched is None else batched:

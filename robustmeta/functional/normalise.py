@@ -44,6 +44,34 @@ def given_statistics(statistics: Mapping[str, Moments]) -> Generator[Statistics]
     yield from _enter(_Scope(dict(statistics), given=True))
 
 
+@contextmanager
+def running_statistics() -> Generator[Statistics]:
+    """Within it every layer uses its running averages; nothing is recorded."""
+    token = _SCOPE.set(None)
+    try:
+        yield {}
+    finally:
+        _SCOPE.reset(token)
+
+
+_STEP: ContextVar[int] = ContextVar("inner step", default=0)
+
+
+@contextmanager
+def at_step(k: int) -> Generator[None]:
+    """Within it layers that hold parameters and averages for each inner step use those of step ``k``."""
+    token = _STEP.set(k)
+    try:
+        yield
+    finally:
+        _STEP.reset(token)
+
+
+def inner_step() -> int:
+    """The step that ``at_step`` names, 0 outside of it."""
+    return _STEP.get()
+
+
 def _enter(scope: _Scope) -> Generator[Statistics]:
     token = _SCOPE.set(scope)
     try:

@@ -14,7 +14,7 @@ from torch import Tensor
 from robustmeta.config.components import Source
 from robustmeta.config.study import Canvas
 from robustmeta.core import Domain, Episodes, Stage, TaskShape, merge, sample
-from robustmeta.rng import Rng
+from robustmeta.corruptions.apply import corrupt_chain
 from robustmeta.study.shifts import chain_identity
 
 VIEW_BYTES = 2 * 2**30
@@ -74,10 +74,7 @@ class Data:
         return self._views[name]
 
     def _corrupt(self, domain: Domain, stages: tuple[Stage, ...], seed: int, rows: NDArray[np.int64]) -> Tensor:
-        images = domain.images[torch.from_numpy(rows)]
-        for position, stage in enumerate(stages):
-            rng = Rng(seed, ("corruption", stage.corruption.name, position), domain.ids[rows])
-            images = stage.corruption(images, stage.level, rng)
+        images = corrupt_chain(domain.images[torch.from_numpy(rows)], stages, seed, domain.ids[rows])
         view = torch.zeros_like(domain.images)
         view[torch.from_numpy(rows)] = images
         return view

@@ -10,7 +10,7 @@ from robustmeta.functional.normalise import batch_statistics, given_statistics
 from robustmeta.nets import Network, Norm
 
 
-@pytest.mark.parametrize("norm", ["auto", "batch", "support_plus_one", "group", "none"])
+@pytest.mark.parametrize("norm", ["auto", "batch", "support_plus_one", "per_step", "group", "none"])
 @pytest.mark.parametrize("down", ["stride", "pool"])
 @pytest.mark.parametrize(("size", "channels"), [(16, 1), (28, 1), (32, 3), (45, 3)])
 def test_shapes(norm: str, down: str, size: int, channels: int) -> None:

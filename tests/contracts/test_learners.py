@@ -15,7 +15,7 @@ from robustmeta.registry import builtin
 from robustmeta.rng import Rng
 
 METHODS = sorted(builtin("methods"))
-NORMS = ("auto", "batch", "support_plus_one", "group", "none")
+NORMS = ("auto", "batch", "support_plus_one", "per_step", "group", "none")
 GOLDEN = Path(__file__).with_name("golden_learners.json")
 PAIRS = [(m, a) for m in METHODS for a in learners.adaptations(learners.small(m))]
 

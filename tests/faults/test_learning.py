@@ -53,6 +53,13 @@ def test_leaked_query_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     assert learners.looks_at_other_queries(learners.adapted(Gradient(), net, tasks), tasks.query_x)
 
 
+def test_a_step_that_takes_the_averages_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert learners.per_step_gap() < 1e-10
+    honest = Norm.averages
+    monkeypatch.setattr(Norm, "averages", lambda self, step: honest(self, max(step - 1, 0)))
+    assert learners.per_step_gap() > 1e-3
+
+
 def test_a_forward_that_writes_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     method = learners.small("protonet")
     tasks, net = learners.made_tasks(), learners.build(method)

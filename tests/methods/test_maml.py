@@ -13,6 +13,7 @@ from robustmeta.core import Tasks
 from robustmeta.functional import inner_loop
 from robustmeta.functional.normalise import batch_statistics, given_statistics
 from robustmeta.methods.maml import Maml
+from robustmeta.nets import Norm
 from robustmeta.rng import Rng
 
 RNG = Rng(0, ("train",), [0])
@@ -76,6 +77,31 @@ def test_the_norm_choices_train_differently() -> None:
     }
     assert losses["auto"] == losses["support_plus_one"]
     assert len(set(losses.values())) == 3
+
+
+def test_per_step_normalisation_written_out() -> None:
+    assert learners.per_step_gap() < 1e-10
+    assert learners.maml_gap(norm="per_step") < 1e-6
+
+
+def test_per_step_averages_follow_the_pass_of_their_step() -> None:
+    method, tasks = Maml(train=learners.DIET, inner_steps=2), learners.made_tasks()
+    net = learners.build(method, "per_step")
+    norm = next(m for m in net.modules() if isinstance(m, Norm))
+    assert norm.weight.shape == norm.running_mean.shape == (3, 4)
+    conv = net.body[0].conv  # type: ignore[index,union-attr]
+    first = conv(tasks.support_x.flatten(0, 1)).unflatten(0, tasks.support_y.shape)
+    expected = 0.1 * first.mean((1, 3, 4)).mean(0)
+    method.backward(net, tasks, RNG)
+    torch.testing.assert_close(norm.running_mean[0], expected, atol=1e-6, rtol=1e-4)
+    assert not torch.allclose(norm.running_mean[1], norm.running_mean[0], atol=1e-4)
+    assert not torch.allclose(norm.running_mean[2], norm.running_mean[1], atol=1e-4)
+
+
+def test_a_network_without_inner_steps_has_one_set() -> None:
+    net = learners.build(learners.small("protonet"), "per_step")
+    assert net.mode == "auto"
+    assert next(m for m in net.modules() if isinstance(m, Norm)).weight.shape == (4,)
 
 
 @pytest.mark.parametrize("bad", [{"way": 1}, {"shot": 0}, {"query": 0}, {"tasks": 0}, {"batch": 5}])
