@@ -7,7 +7,7 @@ S support and Q query images a task, C channels, H x W pixels. Images are uint8 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robustmeta.rng import Rng, combine, hash64
+
+if TYPE_CHECKING:
+    from robustmeta.shifts.sequence import FrameSequence
+    from robustmeta.shifts.tasking import Tasking
 
 Images = Float[Tensor, "N C H W"]
 Bytes = UInt8[Tensor, "N C H W"]
@@ -366,9 +370,13 @@ def row_chunks(images: Tensor, chunk: int = 0) -> Iterator[slice]:
         yield slice(start, min(start + size, len(images)))
 
 
+GUARD = 1e-4
+"""Keeps k/255 at k in float32, whose product with 255 may lie 2e-5 below k."""
+
+
 def to_bytes(x: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     """[0, 1] to uint8 by truncation, as the published corruptions store images; a guard keeps k/255 at k."""
-    return x.mul(255).add_(1e-3).clamp_(0, 255).to(torch.uint8)
+    return x.mul(255).add_(GUARD).clamp_(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -380,13 +388,32 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
+class TaskStage:
+    """A tasking at one level, as part of a shift."""
+
+    tasking: "Tasking"
+    level: object
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStage:
+    """A sequence at one level, as part of a shift; ``frames``, how many it has."""
+
+    sequence: "FrameSequence"
+    level: object
+    frames: int
+
+
+@dataclass(frozen=True, eq=False)
 class Shift:
     """What is done to the tasks of a target domain, at one strength. Clean is a shift with no stage.
 
     Attributes:
         label: names the curve that this point belongs to; unique in a study with ``value``.
+        tasking: what is done to the tasks before their images are looked at.
         support, query: corruptions in order.
-        axis: "severity" or "eps" ("" for clean); value: the strength on it.
+        sequence: frames of the query, on which the stability of predictions is measured, or None.
+        axis: "severity", "eps" or "frames" ("" for clean); value: the strength on it.
         attack: an attack on the query through the adapted classifier, or None.
         episodes: how many of the first episodes it is measured on.
         place: support, query or both. notes: what a reader must know wherever the number appears.
@@ -404,6 +431,8 @@ class Shift:
     notes: tuple[str, ...] = field(default=())
     family: str = ""
     group: str = ""
+    tasking: tuple[TaskStage, ...] = ()
+    sequence: FrameStage | None = None
 
     @property
     def step(self) -> int:

@@ -12,11 +12,16 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, distribution, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 from types import ModuleType
 
-KINDS = ("domains", "backbones", "methods", "adaptations", "corruptions", "attacks", "metrics")
+from robustmeta.sources import INSTALL, library, named, owner
+
+KINDS = (
+    *("domains", "backbones", "methods", "adaptations"),
+    *("corruptions", "taskings", "sequences", "attacks", "metrics"),
+)
 
 
 class ComponentError(ValueError):
@@ -25,7 +30,7 @@ class ComponentError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """A name one can use, and where it comes from. ``error`` is set where loading it failed."""
+    """A name one can use, and where it comes from; ``error`` says why one cannot."""
 
     kind: str
     name: str
@@ -60,29 +65,60 @@ def builtin(kind: str) -> dict[str, str]:
 
 
 @cache
-def _entry_points(kind: str) -> dict[str, EntryPoint]:
-    return {e.name: e for e in entry_points(group=f"robustmeta.{kind}")}
+def corruption_sets() -> dict[str, tuple[str, ...]]:
+    """Named sets of built-in corruptions: set -> names."""
+    return dict(importlib.import_module("robustmeta.corruptions").SETS)
 
 
-def entries(kind: str, *, load: bool = False) -> list[Entry]:
-    """All names of a kind, sorted. ``load`` also imports those of other packages, to report broken ones."""
-    found = {n: Entry(kind, n, t, "robustmeta") for n, t in builtin(kind).items()}
-    for name, point in _entry_points(kind).items():
-        dist = f"{point.dist.name} {point.dist.version}" if point.dist else "?"
-        error = _load_error(kind, name) if load else ""
-        found.setdefault(name, Entry(kind, name, point.value, dist, error))
+@cache
+def sequence_sets() -> dict[str, tuple[str, ...]]:
+    """Named sets of built-in sequences: set -> names."""
+    return dict(importlib.import_module("robustmeta.sequences").SETS)
+
+
+@cache
+def _entry_points(kind: str) -> dict[str, list[EntryPoint]]:
+    """Those of other packages by name; of several with one name the first is used."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in sorted(entry_points(group=f"robustmeta.{kind}"), key=lambda p: (p.name, _package(p))):
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _package(point: EntryPoint) -> str:
+    return named(point.dist) if point.dist else "?"
+
+
+def entries(kind: str) -> list[Entry]:
+    """All names of a kind, sorted; nothing is imported."""
+    found = {n: Entry(kind, n, t, _built_in(n)) for n, t in builtin(kind).items()}
+    for name, (point, *_) in _entry_points(kind).items():
+        found.setdefault(name, Entry(kind, name, point.value, _package(point)))
     for (k, name), component in _registered.items():
         if k == kind:
-            found.setdefault(name, Entry(kind, name, _where(component), _plugin_files.get((k, name), "this process")))
+            found.setdefault(name, Entry(kind, name, _where(component), _plugin_files.get((k, name), _home(component))))
     return sorted(found.values(), key=lambda e: e.name)
 
 
-def _load_error(kind: str, name: str) -> str:
-    try:
-        resolve(kind, name)
-    except ComponentError as error:
-        return str(error)
-    return ""
+def _built_in(name: str) -> str:
+    prefix = name.removesuffix(":*")
+    return f"robustmeta, {library(prefix)}" if prefix in INSTALL else "robustmeta"
+
+
+def _home(component: object) -> str:
+    found = owner(_where(component).partition(".")[0])
+    return named(found) if found else "this process"
+
+
+def clashes(kind: str) -> list[Entry]:
+    """Entry points of other packages that are not used, for their name is taken."""
+    found: list[Entry] = []
+    for name, points in _entry_points(kind).items():
+        taken = name in builtin(kind)
+        error = f"the name is {'built in' if taken else f'taken by {_package(points[0])}'}; it can be used as "
+        losers = points if taken else points[1:]
+        found += [Entry(kind, name, p.value, _package(p), error + p.value) for p in losers]
+    return found
 
 
 def resolve(kind: str, ref: str) -> object:
@@ -96,7 +132,7 @@ def resolve(kind: str, ref: str) -> object:
     if ref in builtin(kind):
         return _attr(kind, ref, builtin(kind)[ref])
     if ref in _entry_points(kind):
-        return _attr(kind, ref, _entry_points(kind)[ref].value)
+        return _attr(kind, ref, _entry_points(kind)[ref][0].value)
     if ":" in ref:
         return _attr(kind, ref, ref)
     raise ComponentError(unknown(ref, (e.name for e in entries(kind)), kind[:-1]))
@@ -112,6 +148,8 @@ def unknown(name: str, known: Iterable[str], what: str) -> str:
 
 def _attr(kind: str, ref: str, target: str) -> object:
     module_name, _, attr = target.rpartition(":")
+    if not module_name:
+        raise ComponentError(f"{kind[:-1]} {ref!r} stands for {target!r}, no object of a module; expected module:attr")
     module = load_file(Path(module_name)) if module_name.endswith(".py") else _import(kind, ref, module_name)
     try:
         return getattr(module, attr)
@@ -127,7 +165,7 @@ def _import(kind: str, ref: str, module: str) -> ModuleType:
         return importlib.import_module(source)
     try:
         return importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ComponentError(f"{kind[:-1]} {ref!r}: importing {module} failed: {error}") from error
 
 
@@ -181,8 +219,9 @@ def source_digest(module_name: str) -> str:
 
 def origin(module_name: str) -> str:
     """Where a component comes from, for people: the distribution and its version, or the file."""
-    top = module_name.partition(".")[0]
+    top, module = module_name.partition(".")[0], sys.modules.get(module_name)
     if top == "robustmeta":
-        return f"robustmeta {distribution('robustmeta').version}"
-    file = getattr(sys.modules.get(module_name), "__file__", None)
-    return Path(file).name if file else module_name
+        return f"robustmeta {version('robustmeta')}"
+    found = None if "__digest__" in getattr(module, "__dict__", {}) else owner(top)
+    file = getattr(module, "__file__", None)
+    return named(found) if found else Path(file).name if file else module_name

@@ -8,10 +8,14 @@ from robustmeta.config.attacking import AttackShift
 from robustmeta.config.components import Adaptation, Attack, Component, Method, Source
 from robustmeta.config.corrupting import CorruptionShift
 from robustmeta.config.entry import ShiftEntry
+from robustmeta.config.sequences import SequenceSet, SequenceShift
 from robustmeta.config.sets import SetShift
 from robustmeta.config.study import Learner, Study, Target
+from robustmeta.config.tasking import TaskingShift
 from robustmeta.core import Corruption
-from robustmeta.registry import ComponentError, corruption_sets, entries, resolve
+from robustmeta.registry import ComponentError, corruption_sets, entries, resolve, sequence_sets
+from robustmeta.shifts.sequence import FrameSequence
+from robustmeta.shifts.tasking import Tasking
 
 Schema = dict[str, Any]
 
@@ -30,7 +34,8 @@ def study_schema() -> Schema:
     own = defs["Learner"]["properties"]
     defs["Target"] = _any(Target, _entries("domains", Source, _pick(own, ("label",)), defs))
     defs["Learner"] = _any(Learner, _learners(_pick(own, ("label", "tune")), defs))
-    shifts = _any(ShiftEntry, [*_corruptions(), _chains(), _sides(), _sets(), *_attacks(defs)])
+    corruptions = [*_corruptions(), _chains(), _sides(), _sets()]
+    shifts = _any(ShiftEntry, [*corruptions, *_taskings(), *_sequences(), *_attacks(defs)])
     schema["properties"]["shifts"] = {"type": "array", "items": shifts}
     backbones = _entries("backbones", Component, {}, defs)
     schema["properties"]["backbone"] = {"anyOf": [_names("backbones"), *backbones]}
@@ -142,6 +147,25 @@ def _sets() -> Schema:
     extra = _keys(SetShift, ("label", "episodes", "place", "severity", "table"))
     named = {"enum": list(corruption_sets())}
     return _object("set", SetShift.__doc__, {"corruptions": named, **extra}, ["corruptions"])
+
+
+def _taskings() -> list[Schema]:
+    extra = _keys(TaskingShift, ("label", "episodes", "severity", "levels"))
+    named = loaded("taskings", Tasking).items()
+    made = [_object(n, t.function.__doc__, {"tasking": {"const": n}, **extra}, ["tasking"]) for n, t in named]
+    return [*made, _object("own", _OWN["description"], {"tasking": _OWN, **extra}, ["tasking"])]
+
+
+def _sequences() -> list[Schema]:
+    """Each sequence, a user's own, and the named sets of them."""
+    extra = _keys(SequenceShift, ("label", "episodes", "severity"))
+    made: list[Schema] = []
+    for name, found in loaded("sequences", FrameSequence).items():
+        properties = {"sequence": {"const": name}, **extra, "table": {"enum": ["auto", *found.tables]}}
+        made.append(_object(name, found.function.__doc__, properties, ["sequence"]))
+    own = _object("own", _OWN["description"], {"sequence": _OWN, **extra, "table": {"type": "string"}}, ["sequence"])
+    named = {"sequences": {"enum": list(sequence_sets())}, **_keys(SequenceSet, ("label", "episodes"))}
+    return [*made, own, _object("set of sequences", SequenceSet.__doc__, named, ["sequences"])]
 
 
 def _attacks(defs: Schema) -> list[Schema]:

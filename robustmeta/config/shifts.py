@@ -8,13 +8,18 @@ from pydantic_core import PydanticCustomError
 from robustmeta.config.attacking import AttackShift
 from robustmeta.config.corrupting import CorruptionShift
 from robustmeta.config.entry import ShiftEntry
+from robustmeta.config.sequences import SequenceSet, SequenceShift
 from robustmeta.config.sets import SetShift
+from robustmeta.config.tasking import TaskingShift
 
 FORMS: Mapping[str, type[ShiftEntry]] = {
     "corruption": CorruptionShift,
     "support": CorruptionShift,
     "query": CorruptionShift,
     "corruptions": SetShift,
+    "tasking": TaskingShift,
+    "sequence": SequenceShift,
+    "sequences": SequenceSet,
     "attack": AttackShift,
 }
 """Which entry a key makes."""

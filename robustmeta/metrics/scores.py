@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 class Metric:
     """A metric with its per-episode statistics and how their mean becomes its value.
 
-    ``higher`` says that more is better; ``linear`` that the value is the mean of one statistic.
+    ``higher`` says that more is better; ``linear`` that the value is the mean of one statistic; ``frames`` that it is
+    of the frames of a sequence, where there is no accuracy to speak of.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Metric:
     doc: str
     version: int = 1
     paper: str = ""
+    frames: bool = False
 
 
 def records(logits: Tensor, y: Tensor) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from robustmeta.config.study import Study
-from robustmeta.report.findings import Findings
+from robustmeta.report.findings import FRAMES, Findings
 from robustmeta.report.grid import BEST_RULE
 from robustmeta.report.rows import Rows, grouped, mean
 from robustmeta.report.text import FAILED
@@ -63,11 +63,18 @@ def strengths(study: Study, found: Findings) -> Listing:
     )
 
 
-MEASURES = {"mean_accuracy": ("mean accuracy, %", 100, 1), "mce": ("mCE", 1, 3), "relative_mce": ("relative mCE", 1, 3)}
+MEASURES = {
+    "mean_accuracy": ("mean accuracy, %", 100, 1),
+    "mce": ("mCE", 1, 3),
+    "relative_mce": ("relative mCE", 1, 3),
+    "flip_rate": ("mean flip probability, %", 100, 2),
+    "mfr": ("mFR", 1, 3),
+}
+RATIOS = ("mce", "relative_mce", "mfr")
 
 
 def sets(results: Results, found: Findings) -> Listing | None:
-    """Learner x target over whole sets of corruptions: mean accuracy, and for the benchmark mCE by the baseline's."""
+    """Learner x target over whole sets of corruptions and sequences: means, and ratios to those of the baseline."""
     table = results.sets
     kinds = [(g, m) for g in dict.fromkeys(table["group"]) for m in MEASURES if _has(table, g, m)]
     by_place = {key: rows[0] for key, rows in grouped(table, "learner", "target", "group", "measure").items()}
@@ -77,9 +84,27 @@ def sets(results: Results, found: Findings) -> Listing | None:
             cells = [_measured(by_place.get((learner, target, *kind)), kind[1], learner, found) for kind in kinds]
             rows += [(learner, target, *cells)] if any(cells) else []
     heads = [f"{group}: {MEASURES[m][0]}" for group, m in kinds]
-    against = f"; mCE is the error relative to that of {found.baseline}, less is better" if found.baseline else ""
-    caption = f"Whole sets of corruptions: means over corruptions and severities with 95% intervals{against}"
+    against = f"; mCE and mFR are relative to {found.baseline}, less is better" if found.baseline else ""
+    caption = f"Whole sets: means over their members and severities with 95% intervals{against}"
     return Listing(caption, ("learner", "target", *heads), tuple(rows)) if rows else None
+
+
+def stability(results: Results, found: Findings) -> Listing | None:
+    """Sequence x learner on each target: how often predictions change from frame to frame."""
+    rows: list[tuple[str, ...]] = []
+    for (axis, target, shift, step), some in grouped(results.points, "axis", "target", "shift", "step").items():
+        if axis != FRAMES:
+            continue
+        cells = {row["learner"]: row for row in some}
+        texts = [_interval(cells[n], 100, 2) if n in cells else "" for n in found.learners]
+        rows.append((shift, target, str(step), *texts))
+    caption = "Stability on sequences: frames whose prediction is not that of the reference frame, in %, less is better"
+    return Listing(caption, ("sequence", "target", "difficulty", *found.learners), tuple(rows)) if rows else None
+
+
+def _interval(row: Mapping[Any, Any], scale: int, digits: int) -> str:
+    mean, low, high = (scale * float(row[k]) for k in ("mean", "low", "high"))
+    return FAILED if math.isnan(mean) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _has(table: pd.DataFrame, group: str, measure: str) -> bool:
@@ -89,13 +114,11 @@ def _has(table: pd.DataFrame, group: str, measure: str) -> bool:
 def _measured(row: Mapping[Any, Any] | None, measure: str, learner: str, found: Findings) -> str:
     if row is None:
         return ""
-    if measure != "mean_accuracy" and not found.comparable(learner):
+    if measure in RATIOS and not found.comparable(learner):
         return "not compared: transductive against inductive"
-    _, scale, digits = MEASURES[measure]
-    mean, low, high = (scale * float(row[k]) for k in ("mean", "low", "high"))
-    if math.isnan(mean):
+    if math.isnan(float(row["mean"])):
         return "undefined: the baseline loses next to nothing to one of them"
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return _interval(row, *MEASURES[measure][1:])
 
 
 def learners(study: Study) -> Listing:

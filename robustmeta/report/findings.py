@@ -9,7 +9,7 @@ from typing import Any
 from robustmeta.config.study import Study
 from robustmeta.store.results import Results
 
-CLEAN, SEVERITY, EPS = "clean", "severity", "eps"
+CLEAN, SEVERITY, EPS, FRAMES = "clean", "severity", "eps", "frames"
 ACCURACY = "accuracy"
 
 
@@ -156,7 +156,8 @@ def findings(results: Results) -> Findings:
     roles = dict(zip(frame["learner"].astype(str), frame["role"], strict=True))
     learners = sorted(roles, key=lambda n: roles[n] == "baseline")
     across = transductive if baseline not in transductive else frozenset(roles) - transductive
-    points = tuple(_point(row, across, study) for row in frame.to_dict("records"))
+    rows = [row for row in frame.to_dict("records") if row["axis"] != FRAMES]  # stability has a table of its own
+    points = tuple(_point(row, across, study) for row in rows)
     return Findings(
         points, tuple(learners), frozenset(n for n in roles if roles[n] != "baseline"), baseline, transductive
     )

@@ -35,6 +35,7 @@ class Page:
     verdicts: tuple[Verdict, ...]
     overview: tuple[grid.Table, ...]
     sets: facts.Listing | None
+    stability: facts.Listing | None
     parts: tuple[Part, ...]
     curves: tuple[figures.Strip, ...]
     training: tuple[figures.Panel, ...]
@@ -59,6 +60,7 @@ def page(results: Results) -> Page:
         verdicts=verdicts(found),
         overview=tuple(layout.overview(found, kind, names) for kind, names in found.kinds()),
         sets=facts.sets(results, found),
+        stability=facts.stability(results, found),
         parts=tuple(_part(found, target) for target in found.targets),
         curves=figures.shift_curves(found, palette, chance),
         training=figures.training_curves(results.training, palette),

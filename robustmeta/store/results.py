@@ -31,16 +31,17 @@ class Results:
     Attributes:
         digest: what identifies the study: its labels and the keys of its cells.
         points: a row per learner, target, point of a shift and metric, over all seeds. Columns: learner, role (learner
-            or baseline), family, source, target, shift, shift_family, group (the set of corruptions that it belongs to,
-            "" if none), place, axis ("clean", "severity" or "eps"), severity (NaN if none), eps (NaN if none), step (int: the severity, round(1000 eps), 0 = clean), metric (accuracy, nll,
-            brier, ece), mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"),
-            transductive (bool), baseline (its label, "" if none), gain, gain_low, gain_high (mean minus
-            baseline's, paired; NaN if none), notes (text that must stand wherever the number does, "" if none). The
-            clean point of a target has shift "clean" and stands once; every curve starts from it.
+            or baseline), family, source, target, shift, shift_family, group (the set that it belongs to, "" if none),
+            place, axis ("clean", "severity", "eps" or "frames"), severity (NaN if none), eps (NaN if none), step (int:
+            the severity, round(1000 eps), 0 = clean), metric (accuracy, nll, brier, ece; of a sequence flip_rate),
+            mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"), transductive
+            (bool), baseline (its label, "" if none), gain, gain_low, gain_high (mean minus baseline's, paired; NaN if
+            none), notes (text that must stand wherever the number does, "" if none). The clean point of a target has
+            shift "clean" and stands once; every curve starts from it.
         seeds: the same per seed: learner, seed, target, shift, axis, step, metric, mean, time (of the cell, epoch s).
-        sets: a row per learner, target, measured set of corruptions and measure, over all seeds: learner, target, group
-            (the set's label), measure (mean_accuracy; for the benchmark mce and relative_mce against ``baseline``),
-            mean, low, high, interval, baseline, n_shifts.
+        sets: a row per learner, target, measured set and measure, over all seeds: learner, target, group (the set's
+            label), measure (mean_accuracy; for the benchmark mce and relative_mce against ``baseline``; of sequences
+            flip_rate and mfr), mean, low, high, interval, baseline, n_shifts.
         training: a row per logged step: learner, seed, step, images, loss, val_accuracy (NaN between checks).
         tuning: a row per tried choice: learner, seed, choice (text), val_accuracy, chosen (bool).
         costs: a row per learner and seed: train_seconds, adapt_seconds_per_task, images, train_passes, evaluate_passes.

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from robustmeta.config.components import Source
 from robustmeta.config.study import Canvas
-from robustmeta.core import Domain, Episodes, Stage, TaskShape, merge, sample
+from robustmeta.core import Domain, Episodes, FrameStage, Stage, TaskShape, merge, sample
 from robustmeta.corruptions.apply import corrupt_chain
-from robustmeta.study.shifts import chain_identity
+from robustmeta.rng import Rng
+from robustmeta.study.shifts import chain_identity, sequence_identity
 
 VIEW_BYTES = 2 * 2**30
 
@@ -33,7 +34,7 @@ class Data:
         self._identities: dict[str, dict[str, Any]] = {}
         self._domains: dict[str, Domain] = {}
         self._episodes: dict[str, Episodes] = {}
-        self._views: OrderedDict[str, Tensor] = OrderedDict()
+        self._views: OrderedDict[str, tuple[Tensor, ...]] = OrderedDict()
 
     def identity(self, source: Source) -> dict[str, Any]:
         """The data identity of a source, hashed once."""
@@ -64,17 +65,38 @@ class Data:
         domain = self.domain([source])
         if not stages:
             return domain.images
-        which = hashlib.sha256(rows.tobytes()).hexdigest()
-        name = json.dumps([self._name(source), chain_identity(stages), seed, which], sort_keys=True)
+
+        def make() -> list[Tensor]:
+            given = domain.images[torch.from_numpy(rows)]
+            return [_placed(domain, rows, corrupt_chain(given, stages, seed, domain.ids[rows]))]
+
+        return self._cached([self._name(source), chain_identity(stages), seed], rows, make)[0]
+
+    def frames(self, source: Source, stage: FrameStage, seed: int, rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        """The domain in every frame of a sequence, each uint8 (N, C, H, W); only ``rows`` are made, each once."""
+        domain, sequence = self.domain([source]), stage.sequence
+
+        def make() -> list[Tensor]:
+            given, rng = domain.images[torch.from_numpy(rows)], Rng(seed, ("sequence", sequence.name), domain.ids[rows])
+            return [_placed(domain, rows, frame) for frame in sequence(given, stage.level, rng)]
+
+        return self._cached([self._name(source), sequence_identity(stage), seed, "frames"], rows, make)
+
+    def _cached(self, what: list[Any], rows: NDArray[np.int64], make: Callable[[], list[Tensor]]) -> tuple[Tensor, ...]:
+        name = json.dumps([*what, hashlib.sha256(rows.tobytes()).hexdigest()], sort_keys=True)
         if name not in self._views:
-            self._views[name] = self._corrupt(domain, stages, seed, rows)
-            while len(self._views) > 1 and sum(v.numel() for v in self._views.values()) > VIEW_BYTES:
+            self._views[name] = tuple(make())
+            while len(self._views) > 1 and self._size() > VIEW_BYTES:
                 self._views.popitem(last=False)
         self._views.move_to_end(name)
         return self._views[name]
 
-    def _corrupt(self, domain: Domain, stages: tuple[Stage, ...], seed: int, rows: NDArray[np.int64]) -> Tensor:
-        images = corrupt_chain(domain.images[torch.from_numpy(rows)], stages, seed, domain.ids[rows])
-        view = torch.zeros_like(domain.images)
-        view[torch.from_numpy(rows)] = images
-        return view
+    def _size(self) -> int:
+        return sum(v.numel() for views in self._views.values() for v in views)
+
+
+def _placed(domain: Domain, rows: NDArray[np.int64], images: Tensor) -> Tensor:
+    """A view that has ``images`` at ``rows`` and nothing elsewhere."""
+    view = torch.zeros_like(domain.images)
+    view[torch.from_numpy(rows)] = images
+    return view

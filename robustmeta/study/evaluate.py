@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from robustmeta.config.components import Adaptation, Attack, EmbeddingAdaptation
 from robustmeta.core import CellError, Classifier, Domain, Episodes, Head, Shift, to_bytes, to_float
+from robustmeta.metrics.flips import flips
 from robustmeta.metrics.scores import records
 from robustmeta.rng import Rng, combine
 from robustmeta.store.cells import Content
@@ -65,15 +66,19 @@ class Embeddings:
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One point of a shift, with the query as it sees it: uint8 (N, C, H, W)."""
+    """One point of a shift, with the query as it sees it: uint8 (N, C, H, W); of a sequence, every frame of it."""
 
     shift: Shift
     query: Tensor
+    frames: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """What a unit is measured on: a network, how it adapts, the tasks and the support that it sees."""
+    """What a unit is measured on: a network, how it adapts, the tasks and the support that it sees.
+
+    ``episodes`` may have been through taskings: their supports are what the learner is given.
+    """
 
     net: nn.Module
     adaptation: Adaptation
@@ -104,10 +109,10 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
             if keep <= 0:
                 continue
             clock = time.perf_counter()
-            logits, shown = _measure(bench, adapted, part[:keep], point, advance)
+            table, shown = _measure(bench, adapted, part[:keep], point, advance)
             if len(examples) == i:
                 examples.append(shown)
-            frames[i].append(_frame(logits, part[:keep]))
+            frames[i].append(table)
             seconds[i] += time.perf_counter() - clock
     shared = {"adapt_seconds_per_task": adapting / len(bench.episodes), "finished": time.time()}
     return [
@@ -144,24 +149,43 @@ def _adapt(bench: Bench, part: Episodes, advance: Advance) -> Adapted:
 
 def _measure(
     bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, advance: Advance
-) -> tuple[Tensor, Tensor]:
-    """Logits (T, Q, way) of a point, and some of the images of its first episode as the learner saw them."""
-    tasks, attack = slice(0, len(episodes)), point.shift.attack
-    shown = point.query if point.shift.place != "support" else bench.support
-    rows = episodes.query if point.shift.place != "support" else episodes.support
-    if isinstance(attack, Attack):
-        classifier = adapted.classifier.select(tasks)
-        x = _attack(bench, point, episodes, classifier, attack)
-        advance(episodes.query.numel() * (attack.passes() + 1))
+) -> tuple[pd.DataFrame, Tensor]:
+    """The records of a point, and some of the images of its first episode as the learner saw them."""
+    shift = point.shift
+    if isinstance(shift.attack, Attack):
+        classifier = adapted.classifier.select(slice(0, len(episodes)))
+        x = _attack(bench, point, episodes, classifier, shift.attack)
+        advance(episodes.query.numel() * (shift.attack.passes() + 1))
         with torch.no_grad():
-            return classifier(x), to_bytes(x[0, :EXAMPLES])
+            return _frame(classifier(x), episodes), to_bytes(x[0, :EXAMPLES])
+    if shift.sequence:
+        predicted = [_logits(bench, adapted, episodes, view, advance).argmax(-1).flatten() for view in point.frames]
+        changed = flips(torch.stack(predicted).numpy(), shift.sequence.sequence.reference)
+        first = episodes.query[0, 0]
+        return pd.DataFrame({"flip": changed}), torch.stack([view[first] for view in _spaced(point.frames)])
+    seen, rows = (bench.support, episodes.support) if shift.place == "support" else (point.query, episodes.query)
+    return _frame(_logits(bench, adapted, episodes, point.query, advance), episodes), seen[rows[0, :EXAMPLES]]
+
+
+def _spaced(frames: tuple[Tensor, ...]) -> list[Tensor]:
+    """Some of the frames, from the first to the last."""
+    return [frames[round(i * (len(frames) - 1) / (EXAMPLES - 1))] for i in range(EXAMPLES)]
+
+
+def _logits(bench: Bench, adapted: Adapted, episodes: Episodes, view: Tensor, advance: Advance) -> Tensor:
+    """Logits (T, Q, way) of the queries as a view shows them.
+
+    Raises:
+        CellError: they are not finite.
+    """
+    tasks = slice(0, len(episodes))
     with torch.no_grad():
         if adapted.head and bench.embeddings:
-            logits = adapted.head.select(tasks)(bench.embeddings.of(point.query, advance)[episodes.query])
+            logits = adapted.head.select(tasks)(bench.embeddings.of(view, advance)[episodes.query])
         else:
-            logits = adapted.classifier.select(tasks)(to_float(point.query[episodes.query]))
+            logits = adapted.classifier.select(tasks)(to_float(view[episodes.query]))
             advance(episodes.query.numel())
-    return logits, shown[rows[0, :EXAMPLES]]
+    return _finite(logits, episodes)
 
 
 def _attack(bench: Bench, point: Point, episodes: Episodes, classifier: Classifier, attack: Attack) -> Tensor:
@@ -171,9 +195,13 @@ def _attack(bench: Bench, point: Point, episodes: Episodes, classifier: Classifi
     return attack.perturb(classifier, x, episodes.query_y, point.shift.value, rng)
 
 
-def _frame(logits: Tensor, episodes: Episodes) -> pd.DataFrame:
+def _finite(logits: Tensor, episodes: Episodes) -> Tensor:
     bad = ~torch.isfinite(logits).flatten(1).all(1)
     if bad.any():
         number = int(episodes.number[int(bad.nonzero()[0, 0])])
         raise CellError(f"the logits of episode {number} are not finite; the adaptation diverged")
-    return records(logits.flatten(0, 1), episodes.query_y.flatten())
+    return logits
+
+
+def _frame(logits: Tensor, episodes: Episodes) -> pd.DataFrame:
+    return records(_finite(logits, episodes).flatten(0, 1), episodes.query_y.flatten())

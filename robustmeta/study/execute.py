@@ -8,8 +8,10 @@ from typing import Protocol
 import torch
 
 from robustmeta.config.components import Adaptation, EmbeddingAdaptation, Source
-from robustmeta.config.study import Study, build
-from robustmeta.core import CellError, DataError, StudyError
+from robustmeta.config.find import build
+from robustmeta.config.study import Study, Target
+from robustmeta.core import CellError, DataError, Episodes, StudyError, TaskStage
+from robustmeta.rng import Rng
 from robustmeta.store.cells import Store, StoreError
 from robustmeta.store.results import Outcome
 from robustmeta.study.data import Data
@@ -182,8 +184,15 @@ class Worker:
     def _point(self, work: Work, bench: Bench) -> Point:
         if work.target is None or work.shift is None:
             raise ValueError(f"{work.name} evaluates nothing")
-        query = self.data.view(work.target.source, work.shift.query, bench.seed, bench.episodes.rows())
-        return Point(work.shift, query)
+        place = (bench.seed, self._episodes(work.target).rows())
+        query = self.data.view(work.target.source, work.shift.query, *place)
+        sequence = work.shift.sequence
+        frames = self.data.frames(work.target.source, sequence, *place) if sequence else ()
+        return Point(work.shift, query, frames)
+
+    def _episodes(self, target: Target) -> Episodes:
+        evaluation = self.study.evaluation
+        return self.data.episodes([target.source], evaluation_shape(self.study), evaluation.seed, evaluation.episodes)
 
     def _bench(self, work: Work) -> Bench:
         if work.target is None or work.shift is None:
@@ -193,16 +202,24 @@ class Worker:
         net = self._network(work, head["parents"][0])
         adaptation = build("adaptations", Adaptation, head["protocol"]["adaptation"])
         domain = self.data.domain([work.target.source])
-        shape = evaluation_shape(self.study)
-        episodes = self.data.episodes([work.target.source], shape, evaluation.seed, evaluation.episodes)
+        episodes = self._episodes(work.target)
         support = self.data.view(work.target.source, work.shift.support, evaluation.seed, episodes.rows())
         embeddings = None
         if isinstance(adaptation, EmbeddingAdaptation) and self.study.backbone.alone():
             tables = self._tables(f"{head['parents'][0]} {work.target.label}")
             embeddings = Embeddings(net, adaptation, episodes.rows(), tables)
-        return Bench(net, adaptation, domain, episodes, support, evaluation.seed, embeddings)
+        given = _tasked(episodes, work.shift.tasking, evaluation.seed)
+        return Bench(net, adaptation, domain, given, support, evaluation.seed, embeddings)
 
     def _tables(self, network_and_target: str) -> Tables:
         if self._features[0] != network_and_target:
             self._features = (network_and_target, {})
         return self._features[1]
+
+
+def _tasked(episodes: Episodes, stages: tuple[TaskStage, ...], seed: int) -> Episodes:
+    """The episodes after taskings in order, each keyed by the episode's number."""
+    for place, stage in enumerate(stages):
+        rng = Rng(seed, ("tasking", stage.tasking.name, place), episodes.number)
+        episodes = stage.tasking(episodes, stage.level, rng)
+    return episodes

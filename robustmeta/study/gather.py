@@ -32,11 +32,22 @@ class Measured:
     coupled: bool
     finished: float
 
+    @property
+    def error(self) -> Array:
+        """Error of each episode (episodes,); of a sequence how often predictions flip."""
+        found = self.statistics
+        return found["flip_rate"][:, 0] if "flip_rate" in found else 1 - found["accuracy"][:, 0]
+
 
 def metrics() -> list[Metric]:
     """The built-in metrics, accuracy first."""
     found = [resolve("metrics", name) for name in builtin("metrics")]
     return sorted((m for m in found if isinstance(m, Metric)), key=lambda m: (m.name != "accuracy", m.name))
+
+
+def metrics_of(shift: Shift | None) -> list[Metric]:
+    """Those that a point of a shift has."""
+    return [m for m in metrics() if m.frames == bool(shift and shift.sequence)]
 
 
 def gather(plan: Plan, store: Store, outcome: Outcome) -> Results:
@@ -73,7 +84,7 @@ def _place(work: Work) -> tuple[str, int, str, str, int]:
 def _measure(work: Work, store: Store) -> Measured:
     queries = store.table(work.cell.key, "queries")
     episodes = work.shift.episodes if work.shift else 0
-    statistics = {m.name: m.statistics(queries, episodes) for m in metrics()}
+    statistics = {m.name: m.statistics(queries, episodes) for m in metrics_of(work.shift)}
     coupled = bool(store.head(work.cell.key)["protocol"]["coupled"])
     return Measured(work, statistics, coupled, store.costs(work.cell.key)["finished"])
 
@@ -104,7 +115,7 @@ def _points(plan: Plan, measured: dict[tuple[str, int, str, str, int], Measured]
         other = {s: m for s in mine if (m := measured.get((baseline, s, target, shift, step)))}
         versus = baseline if label != baseline else ""
         facts = {"learner": label, "role": roles[label], "family": w.learner.method.family, "source": source}
-        for metric in metrics():
+        for metric in metrics_of(w.shift):
             values = _estimates(metric, mine, other if versus else {})
             rows.append(
                 facts | {"target": target} | _shift(w.shift) | {"metric": metric.name, "baseline": versus} | values
@@ -121,7 +132,7 @@ def _shift(shift: Shift | None) -> dict[str, Any]:
         "group": shift.group,
         "place": shift.place,
         "axis": shift.axis or "clean",
-        "severity": shift.value if shift.axis == "severity" else math.nan,
+        "severity": shift.value if shift.axis in ("severity", "frames") else math.nan,
         "eps": shift.value if shift.axis == "eps" else math.nan,
         "step": shift.step,
         "notes": "; ".join(shift.notes),
@@ -154,7 +165,7 @@ Errors = dict[tuple[str, int], Array]
 
 
 def _errors(plan: Plan, measured: Mapping[tuple[str, int, str, str, int], Measured]) -> dict[tuple[str, str], Errors]:
-    """(learner, target) -> (shift, step) -> errors (seeds, episodes), where all seeds have a result."""
+    """(learner, target) -> (shift, step) -> errors (of a sequence: flips) (seeds, episodes), if no seed lacks them."""
     found: dict[tuple[str, str], Errors] = {}
     for learner in (*plan.study.learners, *plan.study.baselines):
         for target in plan.study.targets:
@@ -162,8 +173,7 @@ def _errors(plan: Plan, measured: Mapping[tuple[str, int, str, str, int], Measur
             for shift in shift_points(plan.study):
                 places = [(learner.label, seed, target.label, shift.label, shift.step) for seed in plan.study.seeds]
                 if all(p in measured for p in places):
-                    values = [1 - measured[p].statistics["accuracy"][:, 0] for p in places]
-                    mine[shift.label, shift.step] = np.stack(values)
+                    mine[shift.label, shift.step] = np.stack([measured[p].error for p in places])
             found[learner.label, target.label] = mine
     return found
 
@@ -173,7 +183,7 @@ def _seeds(measured: Iterable[Measured]) -> pd.DataFrame:
     for m in measured:
         label, seed, target, shift, step = _place(m.work)
         axis = m.work.shift.axis or "clean" if m.work.shift else "clean"
-        for metric in metrics():
+        for metric in metrics_of(m.work.shift):
             mean = float(metric.value(m.statistics[metric.name].mean(0)))
             rows.append(
                 {"learner": label, "seed": seed, "target": target, "shift": shift, "axis": axis, "step": step}

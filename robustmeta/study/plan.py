@@ -9,7 +9,7 @@ from robustmeta.config.study import Learner, Study, Target
 from robustmeta.core import Episodes, Shift, StudyError, TaskShape, sample
 from robustmeta.store.cells import Cell, Store
 from robustmeta.study.data import Data
-from robustmeta.study.shifts import chain_identity, identity, points
+from robustmeta.study.shifts import chain_identity, identity, points, tasking_identity
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +213,7 @@ class Planner:
         groups: dict[str, list[Work]] = {}
         embeds = embedded(tune.learner.adapt, self.study.backbone)
         for shift in self.points:
-            support = json.dumps(chain_identity(shift.support), sort_keys=True)
+            support = json.dumps([tasking_identity(shift.tasking), chain_identity(shift.support)], sort_keys=True)
             spec = {
                 "target": self.data.identity(target.source),
                 "evaluation": self.study.evaluation.model_dump(),
@@ -226,6 +226,8 @@ class Planner:
 
     def _cost(self, shift: Shift, episodes: Episodes, embeds: bool) -> int:
         queries = episodes.query[: shift.episodes].numel()
+        if shift.sequence:
+            return shift.sequence.frames * (len(episodes.rows()) if embeds else queries)
         if isinstance(shift.attack, Attack):
             return queries * (shift.attack.passes() + 1)
         if not embeds:

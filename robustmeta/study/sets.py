@@ -1,4 +1,4 @@
-"""What a study says over whole sets of corruptions: mean accuracy, and mean corruption errors against the baseline."""
+"""What a study says over whole sets of corruptions or sequences: means, and ratios to the baseline's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from robustmeta.config.study import Study
 from robustmeta.core import Shift
 from robustmeta.metrics.benchmark import mean_corruption_error, relative_mean_corruption_error
 from robustmeta.metrics.intervals import Estimate, bootstrap
+from robustmeta.registry import sequence_sets
 
 Array = NDArray[np.float64]
 BENCHMARK = "imagenet-c"
@@ -49,6 +50,8 @@ def measure(one: Set, mine: Errors, reference: Errors) -> dict[str, Estimate]:
     errors = _stack(one, mine)
     if errors is None:
         return {}
+    if one.name in sequence_sets():
+        return _flip_rates(errors, _stack(one, reference))
     found = {"mean_accuracy": bootstrap(lambda m: 1 - m[0].mean(-1), [errors])}
     other = _stack(one, reference)
     if one.name != BENCHMARK or other is None:
@@ -66,6 +69,18 @@ def measure(one: Set, mine: Errors, reference: Errors) -> dict[str, Estimate]:
         "mce": bootstrap(lambda m: mean_corruption_error(grid(m[0]), grid(m[1])), [errors, other]),
         "relative_mce": bootstrap(relative, [errors, clean, other, other_clean]),
     }
+
+
+def _flip_rates(flips: Array, reference: Array | None) -> dict[str, Estimate]:
+    """The mean flip probability, and mFR = mean over sequences of its ratio to the reference's."""
+    found = {"flip_rate": bootstrap(lambda m: m[0].mean(-1), [flips])}
+    if reference is None:
+        return found
+
+    def ratio(m: Sequence[Array]) -> Array:
+        return mean_corruption_error(m[0][..., None], m[1][..., None])
+
+    return found | {"mfr": bootstrap(ratio, [flips, reference])}
 
 
 def _stack(one: Set, errors: Errors) -> Array | None:

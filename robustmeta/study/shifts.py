@@ -4,7 +4,9 @@ from typing import Any
 
 from robustmeta.config.components import Attack
 from robustmeta.config.study import Study
-from robustmeta.core import Shift, Stage
+from robustmeta.core import Corruption, FrameStage, Shift, Stage, TaskStage
+from robustmeta.shifts.sequence import FrameSequence
+from robustmeta.shifts.tasking import Tasking
 
 CLEAN = "clean"
 
@@ -22,15 +24,22 @@ def points(study: Study) -> list[Shift]:
 
 def chain_identity(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:
     """What a chain of corruptions is made of, for keys: names, versions, sources and levels."""
-    return [
-        {
-            "name": s.corruption.name,
-            "version": s.corruption.version,
-            "level": s.level,
-            **({"source": s.corruption.source} if s.corruption.source else {}),
-        }
-        for s in stages
-    ]
+    return [_law(s.corruption, s.level) for s in stages]
+
+
+def tasking_identity(stages: tuple[TaskStage, ...]) -> list[dict[str, Any]]:
+    """The same of taskings."""
+    return [_law(s.tasking, s.level) for s in stages]
+
+
+def sequence_identity(stage: FrameStage) -> dict[str, Any]:
+    """The same of a sequence."""
+    return _law(stage.sequence, stage.level)
+
+
+def _law(law: Corruption | Tasking | FrameSequence, level: object) -> dict[str, Any]:
+    source = {"source": law.source} if law.source else {}
+    return {"name": law.name, "version": law.version, "level": level, **source}
 
 
 def identity(shift: Shift) -> dict[str, Any]:
@@ -42,4 +51,6 @@ def identity(shift: Shift) -> dict[str, Any]:
         "attack": attack,
         "eps": shift.value if attack else 0.0,
         "episodes": shift.episodes,
+        **({"tasking": tasking_identity(shift.tasking)} if shift.tasking else {}),
+        **({"sequence": sequence_identity(shift.sequence)} if shift.sequence else {}),
     }

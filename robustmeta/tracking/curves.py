@@ -149,6 +149,14 @@ def set_summary(results: Results, learner: str, time: int) -> list[Point]:
     return [Point(key, 0, round(mean, 4), time) for key, mean in mine if math.isfinite(mean)]
 
 
+def stability(results: Results, learner: str, time: int) -> list[Point]:
+    """``flip/<target>/<sequence>`` by difficulty for one learner over all seeds."""
+    keys = ["metric", "learner", "target", "shift", "step", "mean"]
+    rows = results.points[keys].itertuples(index=False, name=None)
+    mine = [(t, s, k, v) for m, label, t, s, k, v in rows if (m, label) == ("flip_rate", learner) and math.isfinite(v)]
+    return [Point(f"flip/{target}/{shift}", int(step), value, time) for target, shift, step, value in mine]
+
+
 def _over_curves(values: Iterable[tuple[Accuracy, float]]) -> float:
     """The mean of the curves' means; NaN if there is none, or one lacks a value."""
     by_curve: dict[tuple[str, str], list[float]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 from robustmeta.config.study import Learner, Study, Target
 from robustmeta.store.palette import colours
 from robustmeta.store.results import Results
-from robustmeta.tracking.curves import Point, accuracies, curves, set_summary, summary, training
+from robustmeta.tracking.curves import Point, accuracies, curves, set_summary, stability, summary, training
 
 REPORT, LEARNER, SEED = "report", "learner", "seed"
 
@@ -73,7 +73,8 @@ def _learner(results: Results, label: str, tags: dict[str, str], params: dict[st
     tags = _tags(results, LEARNER) | tags | _incomplete(results, label, r"-?\d+")
     params = params | {"seeds": " ".join(map(str, results.study.seeds))}
     latest = _span(results, label)[1]
-    points = curves(rows, results.study) + summary(rows) + set_summary(results, label, latest)
+    whole = set_summary(results, label, latest) + stability(results, label, latest)
+    points = curves(rows, results.study) + summary(rows) + whole
     return Run(LEARNER, label, tags, *_span(results, label), label, "", params, tuple(points))
 
 

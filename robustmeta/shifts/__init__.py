@@ -1,0 +1,1 @@
+"""What a shift is made of: corruptions, taskings and sequences."""
