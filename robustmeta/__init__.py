@@ -10,16 +10,20 @@ if TYPE_CHECKING:
     from robustmeta.api import load_study, plan, results, run, sync
     from robustmeta.config.study import Study
     from robustmeta.core import Corruption, Domain, Episodes, Tasks
+    from robustmeta.corruptions.apply import corrupt
     from robustmeta.corruptions.decorator import corruption
+    from robustmeta.corruptions.transform import Corrupt
     from robustmeta.rng import Rng
 
 _HOMES = {
+    "Corrupt": "corruptions.transform",
     "Corruption": "core",
     "Domain": "core",
     "Episodes": "core",
     "Rng": "rng",
     "Study": "config.study",
     "Tasks": "core",
+    "corrupt": "corruptions.apply",
     "corruption": "corruptions.decorator",
     "load_study": "api",
     "plan": "api",
@@ -29,12 +33,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "Corrupt",
     "Corruption",
     "Domain",
     "Episodes",
     "Rng",
     "Study",
     "Tasks",
+    "corrupt",
     "corruption",
     "load_study",
     "plan",

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from robustmeta.declare import table_for
 from robustmeta.rng import Rng, combine, hash64
 
 if TYPE_CHECKING:
@@ -319,13 +320,7 @@ class Corruption:
         Raises:
             KeyError: no table of that name.
         """
-        if name != "auto":
-            return name, self.tables[name]
-        if len(self.tables) == 1:
-            return next(iter(self.tables.items()))
-        sizes = sorted(int(t) for t in self.tables if t.isdecimal())
-        best = max((s for s in sizes if s <= size), default=sizes[0])
-        return str(best), self.tables[str(best)]
+        return table_for(self.tables, size, name)
 
     def __call__(self, images: Bytes, level: object, rng: Rng, chunk: int = 0) -> Bytes:
         """Corrupt uint8 images; row i depends on ``rng.keys[i]`` alone. Values are cut to uint8 as np.uint8 does.

@@ -7,7 +7,8 @@ once, and it uses all 64 bits of a key, where a ``torch.Generator`` on the CPU l
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import numpy as np
@@ -16,10 +17,16 @@ from numpy.typing import NDArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S40 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(40)
-_LOW24 = np.uint64(0xFFFFFF)
+_S30, _S27, _S31, _S39, _S40 = (np.uint64(s) for s in (30, 27, 31, 39, 40))
+_LOW24 = np.uint32(0xFFFFFF)
+
+BLOCK = 2**15
+"""Outputs mixed at a time: with their temporaries they stay in a core's cache."""
+SPREAD = 2**18
+"""A draw of fewer outputs is not worth a second thread."""
 
 Keys = NDArray[np.uint64]
+Floats = NDArray[np.float32]
 
 
 def mix(z: Keys) -> Keys:
@@ -28,6 +35,15 @@ def mix(z: Keys) -> Keys:
         z = (z ^ (z >> _S30)) * _M1
         z = (z ^ (z >> _S27)) * _M2
     return z ^ (z >> _S31)
+
+
+def _mix_(z: Keys) -> None:
+    """``mix`` in place, for arrays."""
+    spare = np.empty_like(z)
+    for shift, factor in ((_S30, _M1), (_S27, _M2)):
+        z ^= np.right_shift(z, shift, out=spare)
+        z *= factor
+    z ^= np.right_shift(z, _S31, out=spare)
 
 
 def hash64(*parts: object) -> int:
@@ -41,6 +57,36 @@ def combine(a: Keys, b: Keys) -> Keys:
     with np.errstate(over="ignore"):
         shifted = np.asarray(a, np.uint64) + _GOLDEN
     return mix(mix(shifted) ^ np.asarray(b, np.uint64))
+
+
+def _low(z: Keys) -> Floats:
+    """The lower 24 bits."""
+    low = z.astype(np.uint32)
+    low &= _LOW24
+    return low.view(np.int32).astype(np.float32)
+
+
+def _uniform(z: Keys) -> tuple[Floats, Floats]:
+    """Two numbers k / 2²⁴, of the upper and of the lower 24 bits k."""
+    high, low = (z >> _S40).astype(np.int32).astype(np.float32), _low(z)
+    high *= np.float32(2.0**-24)
+    low *= np.float32(2.0**-24)
+    return high, low
+
+
+def _normal(z: Keys) -> tuple[Floats, Floats]:
+    """√(−2 log u) · (cos 2πv, sin 2πv); u = (k + ½) / 2²⁴ from the upper 24 bits, v = k / 2²⁴ from the lower ones."""
+    odd = (z >> _S39).astype(np.int32)
+    odd |= 1  # 2k + 1
+    radius, angle = odd.astype(np.float32), _low(z)
+    radius *= np.float32(2.0**-25)
+    torch.from_numpy(radius).log_().mul_(-2).sqrt_()
+    angle *= np.float32(2 * math.pi) * np.float32(2.0**-24)
+    cos = torch.from_numpy(angle).cos().numpy()
+    sin = torch.from_numpy(angle).sin_().numpy()
+    cos *= radius
+    sin *= radius
+    return cos, sin
 
 
 class Rng:
@@ -76,37 +122,73 @@ class Rng:
 
     def bits(self, n: int) -> Keys:
         """64 random bits: uint64 of shape (*keys.shape, n)."""
-        self._draws += 1
-        base = mix(self._base + np.uint64(self._draws * 0xD1342543DE82EF95 & 0xFFFFFFFFFFFFFFFF))
-        steps = np.arange(1, n + 1, dtype=np.uint64) * _GOLDEN
-        return mix(base[..., None] + steps)
+        out = np.empty((self.keys.size, n), np.uint64)
+
+        def store(rows: slice, columns: slice, z: Keys) -> None:
+            out[rows, columns] = z
+
+        self._each_block(n, store)
+        return out.reshape(*self.keys.shape, n)
 
     def uniform(self, *shape: int) -> torch.Tensor:
         """Uniform on [0, 1): float32 of shape (*keys.shape, *shape)."""
-        n = math.prod(shape)
-        high, low = self._halves((n + 1) // 2)
-        return torch.cat([high, low], -1)[..., :n].reshape(*self.keys.shape, *shape)
+        return self._pairs(shape, _uniform)
 
     def normal(self, *shape: int) -> torch.Tensor:
         """Standard normal by Box and Muller (1958): float32 of shape (*keys.shape, *shape)."""
-        n = math.prod(shape)
-        high, low = self._halves((n + 1) // 2)
-        radius = (-2 * (high + 2.0**-25).log()).sqrt()
-        angle = (2 * math.pi) * low
-        return torch.cat([radius * angle.cos(), radius * angle.sin()], -1)[..., :n].reshape(*self.keys.shape, *shape)
+        return self._pairs(shape, _normal)
 
     def integers(self, low: int, high: int, *shape: int) -> torch.Tensor:
         """Uniform integers in [low, high): int64 of shape (*keys.shape, *shape)."""
-        bits = self.bits(math.prod(shape)) % np.uint64(high - low)
-        return torch.from_numpy(bits.astype(np.int64) + low).reshape(*self.keys.shape, *shape)
+        bits, span = self.bits(math.prod(shape)), np.uint64(high - low)
+        multiple = bits // span  # NumPy divides by a number faster than it takes the remainder
+        multiple *= span
+        bits -= multiple
+        drawn = bits.view(np.int64)
+        drawn += low
+        return torch.from_numpy(drawn.reshape(*self.keys.shape, *shape))
 
     def permutation(self, n: int) -> torch.Tensor:
         """A random order of 0..n-1 for each key: int64 of shape (*keys.shape, n)."""
         return torch.from_numpy(np.argsort(self.bits(n), axis=-1, kind="stable"))
 
-    def _halves(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        bits = self.bits(n)
-        scale = np.float32(2.0**-24)
-        high = (bits >> _S40).astype(np.float32) * scale
-        low = (bits & _LOW24).astype(np.float32) * scale
-        return torch.from_numpy(high), torch.from_numpy(low)
+    def _pairs(self, shape: tuple[int, ...], law: Callable[[Keys], tuple[Floats, Floats]]) -> torch.Tensor:
+        """Two numbers from each output: the first half of a row from one part of it, the second from the other."""
+        n = math.prod(shape)
+        half = (n + 1) // 2
+        out = np.empty((self.keys.size, n), np.float32)
+
+        def store(rows: slice, columns: slice, z: Keys) -> None:
+            first, second = law(z)
+            out[rows, columns] = first
+            right = slice(half + columns.start, min(half + columns.stop, n))  # one is left over where n is odd
+            out[rows, right] = second[:, : right.stop - right.start]
+
+        self._each_block(half, store)
+        return torch.from_numpy(out.reshape(*self.keys.shape, *shape))
+
+    def _each_block(self, n: int, store: Callable[[slice, slice, Keys], None]) -> None:
+        """Call ``store(rows, columns, z)`` with every block of the next n outputs of the keys, spread over threads."""
+        base, steps = self._next(), np.arange(1, n + 1, dtype=np.uint64) * _GOLDEN
+        width = max(1, min(n, BLOCK))
+        tops, lefts = range(0, len(base), BLOCK // width), range(0, n, width)
+        blocks = [(slice(i, i + tops.step), slice(j, min(j + width, n))) for i in tops for j in lefts]
+
+        def run(some: Sequence[tuple[slice, slice]]) -> None:
+            for rows, columns in some:
+                z = base[rows, None] + steps[columns]
+                _mix_(z)
+                store(rows, columns, z)
+
+        threads = torch.get_num_threads() if len(base) * n >= SPREAD else 1
+        if threads == 1:
+            return run(blocks)
+        with ThreadPoolExecutor(threads) as pool:
+            for done in [pool.submit(run, blocks[i::threads]) for i in range(threads)]:
+                done.result()
+        return None
+
+    def _next(self) -> Keys:
+        """What the outputs of the next draw start from: uint64 (keys,)."""
+        self._draws += 1
+        return mix(self._base.ravel() + np.uint64(self._draws * 0xD1342543DE82EF95 & 0xFFFFFFFFFFFFFFFF))

@@ -43,7 +43,12 @@ def _kind(component: object) -> str:
 def describe(name: str) -> dict[str, Any]:
     """Everything that a person may want to know of a component, as JSON types."""
     kind, found = find(name)
-    tell: dict[str, Callable[[Any], dict[str, Any]]] = {"corruptions": _corruption, "metrics": _metric}
+    tell: dict[str, Callable[[Any], dict[str, Any]]] = {
+        "corruptions": _corruption,
+        "taskings": _tasking,
+        "sequences": _sequence,
+        "metrics": _metric,
+    }
     return {"kind": kind, **tell.get(kind, _component)(found)}
 
 
@@ -53,18 +58,30 @@ def _metric(found: Any) -> dict[str, Any]:
 
 
 def _corruption(found: Any) -> dict[str, Any]:
+    return {**_law(found), "monotone": found.monotone}
+
+
+def _law(found: Any) -> dict[str, Any]:
     tables = {name: list(levels) for name, levels in found.tables.items()}
     head = {"name": found.name, "doc": _doc(found.function), "paper": found.paper}
     rest = {
         "version": found.version,
         "family": found.family,
-        "monotone": found.monotone,
         "tables": tables,
         "laws": dict(found.laws),
         "parity": dict(found.parity),
         "fields": [],
     }
     return {**head, "origin": found.origin or origin(found.module), **rest}
+
+
+def _tasking(found: Any) -> dict[str, Any]:
+    head = {"name": found.name, "doc": _doc(found.function), "paper": found.paper, "version": found.version}
+    return {**head, "origin": found.origin, "tables": {"levels": list(found.levels)}, "fields": []}
+
+
+def _sequence(found: Any) -> dict[str, Any]:
+    return {**_law(found), "frames": dict(found.frames), "reference": found.reference}
 
 
 def _component(found: Any) -> dict[str, Any]:

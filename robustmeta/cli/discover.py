@@ -1,10 +1,12 @@
-"""What there is to use: names with a line of text, without importing anything."""
+"""What there is to use: names with a line of text, without importing anything of ours."""
 
 import ast
 import importlib.util
 from pathlib import Path
 
-from robustmeta.registry import KINDS, ComponentError, Entry, entries, unknown
+from robustmeta.cli.output import table
+from robustmeta.cli.plugins import checked
+from robustmeta.registry import KINDS, ComponentError, Entry, unknown
 
 
 def kind_of(word: str) -> str:
@@ -42,10 +44,18 @@ def _doc_of(node: ast.stmt, name: str) -> str:
 
 
 def listing(word: str | None) -> list[dict[str, str]]:
-    """Name, origin and first line of the components of a kind, or of all kinds."""
+    """Name, origin and first line of the components of a kind, or of all; of a broken plug-in also its error."""
     kinds = KINDS if word is None else (kind_of(word),)
-    found = [e for kind in kinds for e in entries(kind)]
-    return [{"kind": e.kind, "name": e.name, "origin": e.origin, "summary": summary(e)} for e in found]
+    found = [e for kind in kinds for e in checked(kind)]
+    facts = [{"kind": e.kind, "name": e.name, "origin": e.origin} for e in found]
+    return [f | {"summary": "" if e.error else summary(e), "error": e.error} for f, e in zip(facts, found, strict=True)]
+
+
+def text(rows: list[dict[str, str]]) -> str:
+    """The same for people: a table, and below it a line on every plug-in that cannot be used."""
+    shown = [[r["kind"], r["name"], r["origin"], "broken, see below" if r["error"] else r["summary"]] for r in rows]
+    broken = [f"broken: {r['kind']} {r['name']} of {r['origin']}: {r['error']}" for r in rows if r["error"]]
+    return "\n".join([table(("KIND", "NAME", "ORIGIN", "WHAT"), shown), *broken])
 
 
 def _source(module: str) -> Path | None:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from robustmeta.registry import ComponentError
 
 SOME_FAILED, WRONG_USAGE, MISSING_DATA, INTERRUPTED = 1, 2, 3, 130
+RESUMABLE = ("run", "corrupt")
 JSON = "robustmeta.json"
 """The key of a context's ``meta`` that says that standard output is for one JSON object."""
 
@@ -30,7 +31,7 @@ class Group(TyperGroup):
             raise
         except KeyboardInterrupt:
             again = f"; what was finished is kept, go on with: {shlex.join(['robustmeta', *sys.argv[1:]])}"
-            _say(ctx, "interrupted" + (again if ctx.invoked_subcommand == "run" else ""), INTERRUPTED)
+            _say(ctx, "interrupted" + (again if ctx.invoked_subcommand in RESUMABLE else ""), INTERRUPTED)
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             if ctx.params.get("debug"):

@@ -55,6 +55,7 @@ def run(
     with output.quiet(as_json):
         from robustmeta import api
         from robustmeta.cli.progress import watch
+        from robustmeta.report.terminal import short
 
         loaded = api.load_study(study, overrides or (), plugin or ())
         with watch() as progress:
@@ -64,7 +65,7 @@ def run(
     if as_json:
         output.emit(show.finished(finished))
     else:
-        typer.echo(show.results(finished.results))
+        output.rich(short(finished.results))
         typer.echo(show.cells(outcome))
         typer.echo(f"curves and report: {shlex.join(['robustmeta', 'ui', *where])}")
     if finished.warning:
@@ -147,11 +148,12 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List what a study can use."""
-    rows = discover.listing(kind)
+    with output.quiet(as_json):
+        rows = discover.listing(kind)
     if as_json:
         output.emit({"components": rows})
     else:
-        typer.echo(output.table(("KIND", "NAME", "ORIGIN", "WHAT"), [list(r.values()) for r in rows]))
+        typer.echo(discover.text(rows))
 
 
 @app.command()
@@ -183,6 +185,59 @@ def check(
         typer.echo(show.checked(found))
     if not found["passed"]:
         raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def corrupt(
+    source: Annotated[Path, typer.Argument(metavar="IN_DIR", help="A folder of images.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Where they go.", show_default=False)],
+    corruption: Annotated[str, typer.Option(help="A name, module:attr or file.py:attr.", show_default=False)],
+    severity: Annotated[int, typer.Option(help="How strong.", min=1, max=5, show_default=False)],
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    table: Annotated[str, typer.Option(help="Which severity table; auto goes by the short side of an image.")] = "auto",
+    plugin: Plugins = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make images that are there again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Corrupt a folder of images into another; names are kept, and what is there is not made again.
+
+    PNG, BMP, TIFF and WebP stay what they are, without loss; JPEG and GIF become PNG. Gray stays gray. The draw of an
+    image follows from the seed and its path in IN_DIR.
+    """
+    with output.quiet(as_json):
+        from robustmeta.cli import corrupt as folders
+        from robustmeta.corruptions.recipe import recipe
+        from robustmeta.registry import load_file
+
+        for file in plugin or ():
+            load_file(Path(file))
+        chosen = recipe(corruption, severity, table)
+        found = folders.corrupt(source, target, chosen, seed, overwrite=overwrite)
+    if as_json:
+        output.emit(found)
+    else:
+        typer.echo(folders.text(found))
+    for name, reason in found["failures"].items():
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if found["failures"]:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="corruption", show_default=False)],
+    name: Annotated[str, typer.Argument(help="What it shall be called, such as dead_pixels.", show_default=False)],
+    folder: Annotated[Path, typer.Option("--dir", help="Where the files go.")] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Write a first corruption of your own, NAME.py, and its test, test_NAME.py."""
+    from robustmeta.cli import new as writing
+
+    made = writing.create(kind, name, folder)
+    if as_json:
+        output.emit(made)
+    else:
+        typer.echo(writing.text(made))
 
 
 @app.command()

@@ -86,7 +86,7 @@ def description(found: Mapping[str, Any]) -> str:
     for key in ("paper", "origin", "version", "family"):
         parts += [f"{key}: {found[key]}"] if found.get(key) else []
     for name, levels in found.get("tables", {}).items():
-        law, parity = found["laws"].get(name, ""), found["parity"].get(name, "")
+        law, parity = (found.get(key, {}).get(name, "") for key in ("laws", "parity"))
         facts = "; ".join(f for f in (law and f"law: {law}", parity and f"parity: {parity}") if f)
         parts.append(f"severity table {name}: {', '.join(map(str, levels))}" + (f" ({facts})" if facts else ""))
     if found["fields"]:

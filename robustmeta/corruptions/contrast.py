@@ -6,6 +6,8 @@ from robustmeta.corruptions.decorator import corruption
 from robustmeta.functional import photometric
 from robustmeta.rng import Rng
 
+SAME = "hendrycks = imagecorruptions"
+
 
 @corruption(
     family="digital",
@@ -15,6 +17,8 @@ from robustmeta.rng import Rng
         "32": (0.75, 0.5, 0.4, 0.3, 0.15),
         "ink-28": (0.8, 0.7, 0.6, 0.5, 0.4),
     },
+    laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
+    parity={"224": "exact", "64": "exact", "32": "exact", "ink-28": "none"},
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def contrast(x: Tensor, factor: float, rng: Rng) -> Tensor:

@@ -1,18 +1,11 @@
 """Makes a corruption out of a function: for our own files, a user's file, a package or a notebook."""
 
 import copyreg
-import json
-import pickle
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from robustmeta.core import Corruption, CorruptionFunction
-from robustmeta.registry import ComponentError, origin, register, resolve, source_digest
-
-MOST = 5
-
-Tables = dict[str, tuple[object, ...]]
+from robustmeta.declare import facts, reducer, severity_tables
+from robustmeta.registry import register
 
 
 def corruption(
@@ -53,48 +46,14 @@ def corruption(
 
     def wrap(function: CorruptionFunction) -> Corruption:
         label = name or function.__name__
-        checked = _tables(label, levels, tables)
+        checked = severity_tables(f"corruption {label}", levels, tables)
         module = function.__module__
-        facts = {"paper": paper, "source": source_digest(module), "origin": origin(module), "module": module}
         shown = {"laws": dict(laws or {}), "parity": dict(parity or {})}
-        made = Corruption(label, function, checked, family, version, monotone, **facts, **shown)
+        made = Corruption(label, function, checked, family, version, monotone, **facts(module, paper), **shown)
         register("corruptions", label, made)
         return made
 
     return wrap
 
 
-def _tables(name: str, levels: Sequence[object], tables: Mapping[str, Sequence[object]] | None) -> Tables:
-    """Both ways to give levels as one mapping, checked."""
-    if bool(levels) == bool(tables):
-        raise ComponentError(f"corruption {name}: give either levels=(...) or tables={{...}}")
-    checked = {str(size): _levels(name, values) for size, values in (tables or {"levels": levels}).items()}
-    if len({len(values) for values in checked.values()}) > 1:
-        lengths = ", ".join(f"{size}: {len(values)}" for size, values in checked.items())
-        raise ComponentError(f"corruption {name}: its tables must have equally many levels, got {lengths}")
-    if len(checked) > 1 and not any(size.isdecimal() for size in checked):
-        raise ComponentError(f"corruption {name}: of several tables one must be named by pixels, such as '32'")
-    return checked
-
-
-def _levels(name: str, values: object) -> tuple[object, ...]:
-    if not isinstance(values, list | tuple) or not 1 <= len(values) <= MOST:
-        raise ComponentError(f"corruption {name}: expected 1 to {MOST} levels, such as (0.1, 0.2), got {values!r}")
-    try:
-        json.dumps(list(values), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ComponentError(f"corruption {name}: a level must be a value that JSON can hold: {error}") from None
-    return tuple(values)
-
-
-def _reduce(made: Corruption) -> str | tuple[Any, ...]:
-    """Pickle a corruption by the name that holds it: its function is no longer found under that name."""
-    qualname: str = getattr(made.function, "__qualname__", "")
-    module = sys.modules.get(made.module)
-    if module is None or not qualname or getattr(module, qualname, None) is not made:
-        return made.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-    home = module.__file__ if "__digest__" in vars(module) else made.module  # a plug-in file is no importable module
-    return resolve, ("corruptions", f"{home}:{qualname}")
-
-
-copyreg.pickle(Corruption, _reduce)
+copyreg.pickle(Corruption, reducer("corruptions"))

@@ -6,6 +6,8 @@ from robustmeta.corruptions.decorator import corruption
 from robustmeta.functional.blur import aliased_disk, correlate
 from robustmeta.rng import Rng
 
+SAME = "hendrycks = imagecorruptions"
+
 
 @corruption(
     family="blur",
@@ -15,6 +17,8 @@ from robustmeta.rng import Rng
         "32": ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
         "ink-28": ((1.0, 0.1), (1.5, 0.1), (2.5, 0.5), (3.0, 0.5), (4.0, 0.5)),
     },
+    laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
+    parity={"224": "exact", "64": "exact", "32": "exact", "ink-28": "none"},
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def defocus_blur(x: Tensor, level: tuple[float, float], rng: Rng) -> Tensor:

@@ -1,11 +1,12 @@
 """JPEG artefacts."""
 
-import torch
 from torch import Tensor
 
 from robustmeta.corruptions.decorator import corruption
 from robustmeta.functional.compression import jpeg
 from robustmeta.rng import Rng
+
+SAME = "hendrycks = imagecorruptions"
 
 
 @corruption(
@@ -16,9 +17,10 @@ from robustmeta.rng import Rng
         "32": (80, 65, 58, 50, 40),
         "ink-28": (20, 10, 6, 3, 1),
     },
+    laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
+    parity={"224": "exact", "64": "exact", "32": "exact", "ink-28": "none"},
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def jpeg_compression(x: Tensor, quality: int, rng: Rng) -> Tensor:
     """Through a JPEG file of that quality (1 to 95), as Pillow writes and reads it; x is rounded to 8 bits before."""
-    pixels = x.mul(255).round_().byte()
-    return torch.stack([jpeg(image, quality) for image in pixels]).float().div_(255)
+    return jpeg(x, quality)

@@ -1,18 +1,27 @@
 """Lossy compression."""
 
-import io
-
+import cv2
 import numpy as np
-import torch
-from jaxtyping import UInt8
-from PIL import Image
+from jaxtyping import Float
 from torch import Tensor
 
+from robustmeta.functional.parallel import over_rows
+from robustmeta.functional.quantise import from_bytes, nearest_bytes
 
-def jpeg(image: UInt8[Tensor, "C H W"], quality: int) -> UInt8[Tensor, "C H W"]:
-    """An image through a JPEG file of ``quality`` 1 to 95; one channel is stored as gray, three as 4:2:0 YCbCr."""
-    pixels = image.movedim(0, -1).numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if len(image) == 1 else pixels).save(file, "JPEG", quality=quality)
-    decoded = np.array(Image.open(file, formats=["JPEG"]))
-    return torch.from_numpy(decoded.reshape(pixels.shape)).movedim(-1, 0)
+
+def jpeg(x: Float[Tensor, "N C H W"], quality: int) -> Float[Tensor, "N C H W"]:
+    """Images through JPEG files of ``quality`` 1 to 100; one channel is stored as gray, three as 4:2:0 YCbCr.
+
+    By OpenCV's libjpeg-turbo, which gives the bytes that Pillow's gives, several times faster. x is rounded to 8 bits.
+    """
+    given = nearest_bytes(x)
+    made = np.empty_like(given)
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
+
+    def work(rows: slice) -> None:
+        for image, target in zip(given[rows], made[rows], strict=True):
+            file = cv2.imencode(".jpg", cv2.merge(image[::-1]), settings)[1]  # OpenCV's order of colours is the reverse
+            cv2.split(np.asarray(cv2.imdecode(file, cv2.IMREAD_UNCHANGED)), list(target[::-1]))
+
+    over_rows(work, len(given))
+    return from_bytes(made, x)

@@ -4,5 +4,7 @@ from robustmeta.testing.attacks import check_attack
 from robustmeta.testing.corruptions import check_corruption
 from robustmeta.testing.domains import check_domain
 from robustmeta.testing.finding import Finding
+from robustmeta.testing.sequences import check_sequence
+from robustmeta.testing.taskings import check_tasking
 
-__all__ = ["Finding", "check_attack", "check_corruption", "check_domain"]
+__all__ = ["Finding", "check_attack", "check_corruption", "check_domain", "check_sequence", "check_tasking"]

@@ -1,7 +1,6 @@
 """Checks of a corruption."""
 
 import pickle
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,26 +14,32 @@ from torch import Tensor
 from robustmeta.core import Corruption, to_float
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Keys, Rng
+from robustmeta.testing.draws import Spy, global_state
 from robustmeta.testing.finding import Finding, Wrong, examine
 
 SAMPLES = 4
+TIMED = {32: 64, 64: 16, 224: 2}
+"""Side in pixels -> images that the speed is measured on; about equally many pixels each."""
 
 
 def check_corruption(corruption: Corruption, images: UInt8[Tensor, "N C H W"] | None = None) -> list[Finding]:
-    """Check what every corruption must keep to, at all its levels, on given images or on made ones, gray and RGB.
+    """Check what every corruption must keep to, at all its levels, on given images or on made ones.
 
-    If it does not run at all, that is the only finding.
+    These are gray and RGB, square and not, several and one. If it does not run at all, that is the only finding.
     """
-    sets = (ink(SAMPLES), scenes(SAMPLES), scenes(SAMPLES, 28)[:, :1]) if images is None else (images,)
-    return examine(Trial(corruption, sets), CHECKS)
+    made = (ink(SAMPLES), scenes(SAMPLES), scenes(SAMPLES, 28)[:, :1], scenes(1, 48)[:, :, :36])
+    timed = tuple(scenes(count, size) for size, count in TIMED.items())
+    trial = Trial(corruption, made, timed) if images is None else Trial(corruption, (images,), (images,))
+    return examine(trial, CHECKS)
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A corruption and the sets of images to try it on."""
+    """A corruption, the sets of images to try it on, and those to measure its speed on."""
 
     corruption: Corruption
     sets: tuple[Tensor, ...]
+    timed: tuple[Tensor, ...] = ()
 
     def each(self) -> Iterator[tuple[str, object, Tensor]]:
         """Every level (with a name for messages) on every set."""
@@ -102,33 +107,13 @@ def _batching(trial: Trial) -> str:
     return "same images alone, in a batch, in reverse"
 
 
-class _Spy(Rng):
-    """An Rng that notes the streams it and its children draw from."""
-
-    seen: set[tuple[object, ...]]
-
-    def __init__(self, images: Tensor) -> None:
-        super().__init__(0, ("check",), np.arange(len(images), dtype=np.uint64))
-        self.seen = set()
-
-    def child(self, *stream: object) -> "_Spy":
-        made = super().__new__(type(self))
-        Rng.__init__(made, self.seed, (*self.stream, *stream), self.keys)
-        made.seen = self.seen
-        return made
-
-    def bits(self, n: int) -> Keys:
-        self.seen.add(self.stream)
-        return super().bits(n)
-
-
 def _shared_draws(trial: Trial) -> str:
     """Streams of the levels must be nested: a level may draw more than another, but not from elsewhere."""
     images = trial.sets[0]
     for table, levels in trial.corruption.tables.items():
         streams: list[set[tuple[object, ...]]] = []
         for level in levels:
-            spy = _Spy(images)
+            spy = Spy(np.arange(len(images), dtype=np.uint64))
             trial.corruption.function(to_float(images), level, spy)
             streams.append(spy.seen)
         for a, b in pairwise(streams):
@@ -138,21 +123,16 @@ def _shared_draws(trial: Trial) -> str:
 
 
 def _untouched(trial: Trial) -> str:
-    before = _global_state()
+    before = global_state()
     for where, level, images in trial.each():
         x = to_float(images)
         kept = x.clone()
         trial.corruption.function(x, level, _rng(images))
         if not torch.equal(x, kept):
             raise Wrong(f"{where}: it writes into its input; work on x.clone()")
-        if _global_state() != before:
+        if global_state() != before:
             raise Wrong(f"{where}: it draws from a global generator (torch, numpy or random); draw from rng")
     return "input and global generators"
-
-
-def _global_state() -> tuple[object, ...]:
-    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
-    return torch.get_rng_state().numpy().tobytes(), name, np.asarray(keys).tobytes(), *rest, random.getstate()
 
 
 def _pickle(trial: Trial) -> str:
@@ -179,12 +159,18 @@ def _distance(trial: Trial, images: Tensor, level: object) -> float:
 
 
 def _speed(trial: Trial) -> str:
-    images, started, count = trial.sets[0], time.perf_counter(), 0
-    for levels in trial.corruption.tables.values():
+    """Images a second by size, over the levels of that size's table."""
+    found: list[str] = []
+    for images in trial.timed:
+        height, width = images.shape[2:]
+        _, levels = trial.corruption.table(min(height, width))
+        trial.run(images[:1], levels[0])  # what is made once is not counted
+        started = time.perf_counter()
         for level in levels:
             trial.run(images, level)
-            count += len(images)
-    return f"{count / (time.perf_counter() - started):,.0f} images a second"
+        rate = len(levels) * len(images) / (time.perf_counter() - started)
+        found.append(f"{height}x{width}: {rate:,.0f}")
+    return f"images a second: {', '.join(found)}"
 
 
 CHECKS: Mapping[str, Callable[[Trial], str]] = {

@@ -1,0 +1,158 @@
+"""Corruptions of other packages: what works is used by name, what is broken is named and spoils nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import yaml
+
+from robustmeta.registry import builtin
+
+PACKAGE = Path(__file__).parents[1] / "plugin_package"
+NAMED = "dead_sites"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the package is installed in, as a user would."""
+    source, target = tmp_path_factory.mktemp("source") / "acme", tmp_path_factory.mktemp("site")
+    shutil.copytree(PACKAGE, source)  # building leaves files beside the source
+    args = ["--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check", "--target", str(target)]
+    done = subprocess.run([sys.executable, "-m", "pip", "install", *args, str(source)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+def call(site: Path, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command line, with a folder of packages."""
+    env = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "robustmeta", *args], capture_output=True, text=True, env=env, cwd=cwd or site
+    )
+
+
+def listed(site: Path, kind: str = "corruptions") -> list[dict[str, str]]:
+    """The rows of ``list --json``."""
+    done = call(site, "list", kind, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["components"]
+
+
+def test_list_names_the_package_and_what_is_broken(site: Path) -> None:
+    rows = {r["name"]: r for r in listed(site)}
+    assert builtin("corruptions").keys() | {NAMED, "acme_haze"} == rows.keys()
+    assert rows[NAMED] == {
+        **{"kind": "corruptions", "name": NAMED, "origin": "acme-shifts 1.2.0", "error": ""},
+        "summary": "Zero a fraction p of the sites in every channel. x: (N, C, H, W) in [0, 1].",
+    }
+    assert rows["acme_haze"]["origin"] == "acme-shifts 1.2.0"
+    assert {r["name"] for r in rows.values() if r["error"]} == {"acme_haze"}
+    reason = "importing acme_shifts.haze failed: No module named 'acme_optics_that_nobody_has'"
+    text = call(site, "list", "corruptions")
+    assert text.returncode == 0
+    assert text.stdout.splitlines()[-1] == (
+        f"broken: corruptions acme_haze of acme-shifts 1.2.0: corruption 'acme_haze': {reason}"
+    )
+    assert sum("broken, see below" in line for line in text.stdout.splitlines()) == 1
+
+
+def test_it_is_described_and_checked_like_any_other(site: Path) -> None:
+    found = json.loads(call(site, "describe", NAMED, "--json").stdout)
+    assert (found["origin"], found["paper"]) == ("acme-shifts 1.2.0", "Acme 2026, Sensors that fail")
+    assert found["tables"] == {"levels": [0.02, 0.05, 0.1, 0.2, 0.4]}
+    done = call(site, "check", NAMED, "--json")
+    assert (done.returncode, json.loads(done.stdout)["passed"]) == (0, True)
+    broken = call(site, "describe", "acme_haze")
+    assert broken.returncode == 2
+    assert "acme_optics_that_nobody_has" in broken.stderr
+    assert "Traceback" not in broken.stderr
+
+
+def test_a_study_uses_it_by_name_and_gets_the_same_cells_from_its_file(site: Path, tmp_path: Path) -> None:
+    file = site / "acme_shifts" / "sites.py"
+    first = measured(site, tmp_path, NAMED)
+    assert first["cells"]["failed"] == 0
+    assert first["cells"]["computed"] > 0
+    assert {(r["shift"], r["severity"]) for r in first["results"]} == {("clean", None), ("dead", 2), ("dead", 5)}
+    second = measured(site, tmp_path, f"{file}:{NAMED}")
+    assert second["cells"]["computed"] == 0
+    assert second["results"] == first["results"]
+
+
+def measured(site: Path, folder: Path, ref: str) -> dict[str, Any]:
+    """A tiny study under a corruption; the object of ``run --json``."""
+    shifts = [{"label": "dead", "corruption": ref, "severity": [2, 5]}]
+    learners = [{"name": "protonet", "train": {"way": 4, "shot": 2, "query": 3, "tasks": 2}}]
+    study = folder / "study.yaml"
+    study.write_text(yaml.safe_dump(tiny.document(shifts=shifts, learners=learners, budget={"images": 100})))
+    plugin = ["--plugin", str(Path(tiny.__file__))]
+    done = call(site, "run", str(study), *plugin, "--root", str(folder / "runs"), "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+GOOD = (
+    "from robustmeta import corruption\n"
+    "@corruption(levels=(0.1,), family='noise', name={name!r})\n"
+    "def f(x, p, rng):\n    return x\n"
+)
+
+
+def offer(site: Path, package: str, points: dict[str, str], modules: dict[str, str]) -> None:
+    """Lay a package as an installer would: its modules, and a record of its entry points."""
+    info = site / f"{package}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    lines = ["[robustmeta.corruptions]", *(f"{name} = {target}" for name, target in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    (info / "RECORD").write_text("".join(f"{module}.py,,\n" for module in modules))
+    for module, source in modules.items():
+        (site / f"{module}.py").write_text(source)
+
+
+def test_every_way_to_be_broken_is_named_in_one_line(tmp_path: Path) -> None:
+    modules = {
+        "w_good": GOOD.format(name="w_good"),
+        "w_syntax": "def f(:\n",
+        "w_function": "def f(x):\n    return x\n\nclass Law:\n    pass\n",
+        "w_taken": GOOD.format(name="contrast"),
+        "w_exits": "import sys\nprint('noise')\nsys.exit('no licence\\nfound')\n",
+    }
+    points = {
+        "w_good": "w_good:f",
+        "w_syntax": "w_syntax:f",
+        "w_function": "w_function:f",
+        "w_class": "w_function:Law",
+        "w_typo": "w_good:ff",
+        "w_taken": "w_taken:f",
+        "w_exits": "w_exits:f",
+        "w_module": "w_good",
+        "contrast": "w_good:f",
+    }
+    offer(tmp_path, "wrong", points, modules)
+    offer(tmp_path, "later", {"w_good": "late:f"}, {"late": GOOD.format(name="late")})
+    rows = listed(tmp_path)
+    assert all("\n" not in r["error"] for r in rows)
+    found = {(r["name"], r["origin"]): r["error"] for r in rows}
+    assert found["contrast", "robustmeta"] == ""
+    assert found["w_good", "later 1.0"] == ""
+    broken = {name: error for (name, origin), error in found.items() if error and origin == "wrong 1.0"}
+    assert {origin for (_, origin), error in found.items() if error} == {"wrong 1.0"}
+    importing = "corruption '{0}': importing {0} failed: ".format
+    assert broken == {
+        "w_syntax": importing("w_syntax") + "invalid syntax (w_syntax.py, line 1)",
+        "w_function": "w_function:f is a function, not one of the corruptions",
+        "w_class": "w_function:Law is the class Law, not one of the corruptions",
+        "w_typo": "w_good: unknown name 'ff'; did you mean f?",
+        "w_taken": importing("w_taken") + "corruptions: 'contrast' is built in; give yours another name",
+        "w_exits": importing("w_exits") + "no licence found",
+        "w_module": "corruption 'w_module' stands for 'w_good', no object of a module; expected module:attr",
+        "contrast": "the name is built in; it can be used as w_good:f",
+        "w_good": "the name is taken by later 1.0; it can be used as w_good:f",
+    }

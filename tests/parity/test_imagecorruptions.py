@@ -1,0 +1,59 @@
+"""Our ImageNet-C against the published program ``imagecorruptions``: a row for each corruption and table."""
+
+import numpy as np
+import pytest
+from parity import peer
+from parity.cases import CASES
+from parity.measures import (
+    HERE,
+    RANDOM,
+    SUBJECTS,
+    TABLES,
+    corruption,
+    hold_distribution,
+    hold_images,
+    hold_labels,
+    natural,
+)
+
+pytestmark = [pytest.mark.parity, pytest.mark.usefixtures("published")]
+
+SIZES = (32, 64, 224)
+IMAGES = {32: 64, 64: 32, 224: 8}
+SEVERITIES = {"32": (1, 2, 3, 4, 5), "64": (1, 2, 3, 4, 5), "224": (2,)}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", HERE)
+def test_the_published_table_gives_the_published_images_at_every_size(name: str, size: int, data_dir) -> None:
+    hold_images(corruption(name), "224", natural(size, IMAGES[size], data_dir))
+
+
+@pytest.mark.parametrize(("name", "table"), [row for row in TABLES if row[1] != "224"])
+def test_a_small_table_gives_the_images_of_the_published_law(name: str, table: str, data_dir) -> None:
+    hold_images(corruption(name), table, natural(int(table), IMAGES[int(table)], data_dir))
+
+
+@pytest.mark.parametrize(("name", "table"), RANDOM)
+def test_own_draws_give_the_same_distribution(name: str, table: str, data_dir) -> None:
+    images = natural(int(table), SUBJECTS, data_dir)
+    for severity in SEVERITIES[table]:
+        hold_distribution(corruption(name), table, severity, images, CASES[name].draws_an_image(table))
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_label_says_what_is_shown(name: str) -> None:
+    hold_labels(corruption(name))
+
+
+def test_the_peer_is_the_package_and_knows_what_we_compare() -> None:
+    assert set(CASES) <= set(peer.package().corruption_dict)
+    assert set(peer.package().get_corruption_names("all")) >= set(HERE)
+
+
+def test_other_levels_replace_the_peers_own_and_are_forgotten() -> None:
+    image, own = natural(32, 1)[0], peer.own_levels("contrast")
+    before = peer.corrupt(image, "contrast", 1)
+    with peer.levels("contrast", own[1:] + own[:1]):
+        np.testing.assert_array_equal(peer.corrupt(image, "contrast", 5), before)
+    np.testing.assert_array_equal(peer.corrupt(image, "contrast", 1), before)

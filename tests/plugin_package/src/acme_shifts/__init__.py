@@ -1,0 +1,1 @@
+"""Corruptions of images by the sensors of Acme."""
