@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robustmeta.api import load_study, plan, results, run, sync
     from robustmeta.config.study import Study
-    from robustmeta.core import Corruption, Domain, Episodes, Tasks
+    from robustmeta.core import Domain, Episodes, Tasks
     from robustmeta.corruptions.apply import corrupt
     from robustmeta.corruptions.decorator import corruption
     from robustmeta.corruptions.transform import Corrupt
     from robustmeta.rng import Rng
+    from robustmeta.shifts.corruption import Corruption
 
 _HOMES = {
     "Corrupt": "corruptions.transform",
-    "Corruption": "core",
+    "Corruption": "shifts.corruption",
     "Domain": "core",
     "Episodes": "core",
     "Rng": "rng",

@@ -4,10 +4,9 @@ Data flows one way: domain -> episodes (indices) -> tasks (pixels) -> classifier
 S support and Q query images a task, C channels, H x W pixels. Images are uint8 in a domain, float in [0, 1] in a task.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,12 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from robustmeta.declare import table_for
 from robustmeta.rng import Rng, combine, hash64
-
-if TYPE_CHECKING:
-    from robustmeta.shifts.sequence import FrameSequence
-    from robustmeta.shifts.tasking import Tasking
 
 Images = Float[Tensor, "N C H W"]
 Bytes = UInt8[Tensor, "N C H W"]
@@ -280,80 +274,6 @@ class StepStats:
     passes: int
 
 
-CorruptionFunction = Callable[[Images, Any, Rng], Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Corruption:
-    """A law that degrades images and knows no model: ``function(x, level, rng) -> x``, x float (N, C, H, W) in [0, 1].
-
-    Attributes:
-        tables: severity tables by name ("224", "64", "32", "ink-28", or "levels" for one that fits all sizes), each a
-            tuple of up to five levels, mild to strong. Empty if the user must give levels.
-        family: noise, blur, weather, digital, ...
-        monotone: mean distortion grows with severity (checked), unless the author says it need not.
-        version: rises when the numbers change. source: hash of a plug-in's file, "" for ours.
-        paper: where the law stands.
-        laws: table -> whose law its levels feed ("imagecorruptions", "hendrycks", ...), where there are several.
-        parity: table -> how equality with a published program is shown: "exact" (to rounding), "injected-exact" (to
-            rounding under the same draws), "distributional" (equal in distribution) or "none" (worked examples only).
-    """
-
-    name: str
-    function: CorruptionFunction
-    tables: Mapping[str, tuple[object, ...]]
-    family: str
-    version: int = 1
-    monotone: bool = True
-    paper: str = ""
-    source: str = ""
-    origin: str = ""
-    module: str = ""
-    laws: Mapping[str, str] = field(default_factory=dict)
-    parity: Mapping[str, str] = field(default_factory=dict)
-
-    def table(self, size: int, name: str = "auto") -> tuple[str, tuple[object, ...]]:
-        """The severity table for images whose short side is ``size``: its name and levels.
-
-        ``auto``: the only table, else the largest published size not above ``size``, else the smallest published.
-
-        Raises:
-            KeyError: no table of that name.
-        """
-        return table_for(self.tables, size, name)
-
-    def __call__(self, images: Bytes, level: object, rng: Rng, chunk: int = 0) -> Bytes:
-        """Corrupt uint8 images; row i depends on ``rng.keys[i]`` alone. Values are cut to uint8 as np.uint8 does.
-
-        ``chunk``: so many images at a time; 0 for as many as ``CHUNK_BYTES`` hold.
-
-        Raises:
-            CellError: the function raised, or returned another shape, NaN, or values outside [0, 1].
-        """
-        out = torch.empty_like(images)
-        for rows in row_chunks(images, chunk):
-            out[rows] = to_bytes(self.apply(to_float(images[rows]), level, rng.at(rows)))
-        return out
-
-    def apply(self, x: Images, level: object, rng: Rng) -> Images:
-        """The function on float images, its result checked. Raises as a call does."""
-        try:
-            y = self.function(x, level, rng)
-        except Exception as error:
-            raise CellError(f"corruption {self.name} raised {type(error).__name__}: {error}") from error
-        if not isinstance(y, Tensor) or y.shape != x.shape:
-            got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-            raise CellError(f"corruption {self.name} returned {got}; expected a tensor of shape {tuple(x.shape)}")
-        if y.numel() == 0:
-            return y
-        low, high = (float(v) for v in torch.aminmax(y))  # both are NaN where an entry is
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise CellError(f"corruption {self.name} returned NaN or infinite values; return values in [0, 1]")
-        if low < -1e-6 or high > 1 + 1e-6:
-            raise CellError(f"corruption {self.name} returned values in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
-        return y
-
-
 CHUNK_BYTES = 16 * 2**20
 """Float images that a corruption is given at a time; with its temporaries it needs a small multiple of this."""
 
@@ -372,67 +292,6 @@ GUARD = 1e-4
 def to_bytes(x: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     """[0, 1] to uint8 by truncation, as the published corruptions store images; a guard keeps k/255 at k."""
     return x.mul(255).add_(GUARD).clamp_(0, 255).to(torch.uint8)
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """A corruption at one level, as part of a shift."""
-
-    corruption: Corruption
-    level: object
-
-
-@dataclass(frozen=True, eq=False)
-class TaskStage:
-    """A tasking at one level, as part of a shift."""
-
-    tasking: "Tasking"
-    level: object
-
-
-@dataclass(frozen=True, eq=False)
-class FrameStage:
-    """A sequence at one level, as part of a shift; ``frames``, how many it has."""
-
-    sequence: "FrameSequence"
-    level: object
-    frames: int
-
-
-@dataclass(frozen=True, eq=False)
-class Shift:
-    """What is done to the tasks of a target domain, at one strength. Clean is a shift with no stage.
-
-    Attributes:
-        label: names the curve that this point belongs to; unique in a study with ``value``.
-        tasking: what is done to the tasks before their images are looked at.
-        support, query: corruptions in order.
-        sequence: frames of the query, on which the stability of predictions is measured, or None.
-        axis: "severity", "eps" or "frames" ("" for clean); value: the strength on it.
-        attack: an attack on the query through the adapted classifier, or None.
-        episodes: how many of the first episodes it is measured on.
-        place: support, query or both. notes: what a reader must know wherever the number appears.
-        family: noise, blur, ..., "chain" for a mixture, "attack". group: the set of corruptions that it belongs to.
-    """
-
-    label: str
-    place: str
-    axis: str
-    value: float
-    episodes: int
-    support: tuple[Stage, ...] = ()
-    query: tuple[Stage, ...] = ()
-    attack: object | None = None
-    notes: tuple[str, ...] = field(default=())
-    family: str = ""
-    group: str = ""
-    tasking: tuple[TaskStage, ...] = ()
-    sequence: FrameStage | None = None
-
-    @property
-    def step(self) -> int:
-        """Its integer place on a curve: the severity, or 1000 x eps; 0 is clean."""
-        return round(1000 * self.value) if self.axis == "eps" else int(self.value)
 
 
 def copy_state(net: nn.Module) -> dict[str, Tensor]:

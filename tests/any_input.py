@@ -5,9 +5,10 @@ from pretended_device import GPU, PretendedGpu
 from torch import Tensor
 
 import robustmeta as rm
-from robustmeta.core import Corruption, to_bytes, to_float
+from robustmeta.core import to_bytes, to_float
 from robustmeta.corruptions.samples import scenes
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 SHAPES = [
     *((1, 1, 28, 28), (1, 3, 28, 28), (2, 3, 48, 64), (1, 1, 64, 48), (1, 3, 33, 29), (1, 3, 30, 200)),

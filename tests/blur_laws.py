@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 Array = NDArray[Any]
 STREAM = ("reference",)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 Array = NDArray[Any]
 PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.resolution_loss import resolution_loss
 from robustmeta.corruptions.samples import scenes
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 SIZES = [(28, 28), (32, 32), (84, 84), (48, 36)]
 MANY = 300

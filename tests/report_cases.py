@@ -9,8 +9,8 @@ import pandas as pd
 
 from robustmeta.config.components import Attack, component
 from robustmeta.config.study import Study
-from robustmeta.core import Corruption
 from robustmeta.registry import register
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.store.results import Outcome, Results
 from robustmeta.study.sets import COLUMNS
 

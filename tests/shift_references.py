@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 PUBLISHED: dict[str, dict[str, tuple[Any, ...]]] = {
     "gaussian_noise": {

@@ -9,9 +9,9 @@ import scipy.ndimage
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 Array = NDArray[Any]
 STREAM = ("weather",)

@@ -19,6 +19,7 @@ def find(name: str) -> tuple[str, object]:
     if prefix in KINDS:
         return prefix, resolve(prefix, rest)
     kinds = [k for k in KINDS if any(e.name == name and not name.endswith(":*") for e in entries(k))]
+    kinds = [k for k in kinds if k != "sequences"] or kinds  # these are named after their corruptions
     if len(kinds) > 1:
         raise ComponentError(f"{name!r} names {len(kinds)} things; say {' or '.join(f'{k}:{name}' for k in kinds)}")
     if kinds:
@@ -31,10 +32,13 @@ def find(name: str) -> tuple[str, object]:
 
 def _kind(component: object) -> str:
     from robustmeta.config.components import Component
-    from robustmeta.core import Corruption
+    from robustmeta.shifts.corruption import Corruption
+    from robustmeta.shifts.sequence import FrameSequence
+    from robustmeta.shifts.tasking import Tasking
 
-    if isinstance(component, Corruption):
-        return "corruptions"
+    made: dict[type, str] = {Corruption: "corruptions", Tasking: "taskings", FrameSequence: "sequences"}
+    if type(component) in made:
+        return made[type(component)]
     if isinstance(component, type) and issubclass(component, Component):
         return component.kind
     return "metrics"
@@ -115,19 +119,23 @@ def _doc(found: object) -> str:
 
 
 def check(name: str, sheet: Path | None) -> dict[str, Any]:
-    """Test a corruption and, with ``sheet``, draw it into that PNG file.
+    """Test a corruption, tasking or sequence and, with ``sheet``, draw a corruption into that PNG file.
 
     Raises:
         ComponentError: the name stands for something else.
     """
-    from robustmeta.core import CellError, Corruption
+    from robustmeta.core import CellError
     from robustmeta.report.sheet import corruption_sheet
-    from robustmeta.testing import check_corruption
+    from robustmeta.testing import check_corruption, check_sequence, check_tasking
 
-    _, found = find(name)
-    if not isinstance(found, Corruption):
-        raise ComponentError(f"{name} is no corruption; `robustmeta check` tests corruptions")
-    findings = check_corruption(found)
+    kind, made = find(name)
+    checks = {"corruptions": check_corruption, "taskings": check_tasking, "sequences": check_sequence}
+    if kind not in checks:
+        raise ComponentError(f"{name} is one of the {kind}; `robustmeta check` tests {', '.join(checks)}")
+    if sheet and kind != "corruptions":
+        raise ComponentError(f"{name} is one of the {kind}; --sheet draws corruptions")
+    found: Any = made
+    findings = checks[kind](found)
     drawn = ""
     if sheet:
         sheet.parent.mkdir(parents=True, exist_ok=True)

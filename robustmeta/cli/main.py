@@ -172,11 +172,16 @@ def describe(
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A corruption: file.py:attr, module:attr or a name.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A corruption, tasking or sequence: file.py:attr, module:attr or a name.", show_default=False
+        ),
+    ],
     sheet: Annotated[Path | None, typer.Option(help="Draw it at its levels into this PNG file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Test a corruption, and draw it at its levels."""
+    """Test a corruption, and draw it at its levels; or test a tasking or a sequence."""
     with output.quiet(as_json):
         found = describing.check(name, sheet)
     if as_json:

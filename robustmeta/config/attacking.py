@@ -8,7 +8,7 @@ from robustmeta.config.components import Attack, Frozen, attempt, wrong
 from robustmeta.config.entry import Place, Radii, ShiftEntry, Told
 from robustmeta.config.find import build, renamed
 from robustmeta.config.labels import Described, Label
-from robustmeta.core import Shift
+from robustmeta.shifts.shift import Shift
 
 
 class _Beside(Frozen):

@@ -18,7 +18,8 @@ from robustmeta.config.components import attempt, wrong
 from robustmeta.config.entry import Place, Severities, ShiftEntry, Told, listed
 from robustmeta.config.find import find, renamed
 from robustmeta.config.labels import Described
-from robustmeta.core import Corruption, Shift, Stage
+from robustmeta.shifts.corruption import Corruption
+from robustmeta.shifts.shift import Graded, Shift, Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +29,6 @@ class Step:
     name: str
     corruption: Corruption
     severity: int = 0
-
-    def stage(self, size: int, table: str, severity: int) -> tuple[Stage, str]:
-        """The corruption at its level for images of a size, and the table that it comes from."""
-        used, levels = self.corruption.table(size, table)
-        return Stage(self.corruption, levels[(self.severity or severity) - 1]), used
 
 
 def _step(item: Any) -> Step:
@@ -185,7 +181,7 @@ class CorruptionShift(ShiftEntry):
     def _stage(self, step: Step, size: int, severity: int) -> tuple[Stage, str]:
         if self.levels:
             return Stage(step.corruption, self.levels[severity - 1]), ""
-        stage, table = step.stage(size, self.table if self.table in step.corruption.tables else "auto", severity)
+        stage, table = Graded(step.corruption, step.severity or severity).stage(size, self.table)
         return stage, table_note(table, size, published=bool(step.corruption.paper))
 
     def told(self, size: int) -> list[Told]:

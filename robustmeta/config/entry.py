@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from robustmeta.config.components import Frozen
 from robustmeta.config.labels import Described, Label
-from robustmeta.core import Shift
+from robustmeta.shifts.shift import Shift
 
 Place = Literal["support", "query", "both"]
 

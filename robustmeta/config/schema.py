@@ -12,8 +12,8 @@ from robustmeta.config.sequences import SequenceSet, SequenceShift
 from robustmeta.config.sets import SetShift
 from robustmeta.config.study import Learner, Study, Target
 from robustmeta.config.tasking import TaskingShift
-from robustmeta.core import Corruption
 from robustmeta.registry import ComponentError, corruption_sets, entries, resolve, sequence_sets
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.shifts.sequence import FrameSequence
 from robustmeta.shifts.tasking import Tasking
 

@@ -10,9 +10,9 @@ from robustmeta.config.corrupting import table_note
 from robustmeta.config.entry import Severities, ShiftEntry, Told
 from robustmeta.config.find import find, renamed
 from robustmeta.config.labels import Described, slug
-from robustmeta.core import FrameStage, Shift
 from robustmeta.registry import sequence_sets, unknown
 from robustmeta.shifts.sequence import FrameSequence
+from robustmeta.shifts.shift import FrameStage, Shift
 
 
 def _sequence(value: Any) -> FrameSequence:

@@ -9,8 +9,9 @@ from robustmeta.config.corrupting import CorruptionShift
 from robustmeta.config.entry import Place, Severities, ShiftEntry, Told
 from robustmeta.config.find import find
 from robustmeta.config.labels import Described, slug
-from robustmeta.core import Corruption, Shift
 from robustmeta.registry import corruption_sets, unknown
+from robustmeta.shifts.corruption import Corruption
+from robustmeta.shifts.shift import Shift
 
 
 class SetShift(ShiftEntry):

@@ -8,7 +8,7 @@ from robustmeta.config.components import attempt, wrong
 from robustmeta.config.entry import Severities, ShiftEntry, Told
 from robustmeta.config.find import find, renamed
 from robustmeta.config.labels import Described
-from robustmeta.core import Shift, TaskStage
+from robustmeta.shifts.shift import Shift, TaskStage
 from robustmeta.shifts.tasking import Tasking
 
 

@@ -3,9 +3,9 @@
 import copyreg
 from collections.abc import Callable, Mapping, Sequence
 
-from robustmeta.core import Corruption, CorruptionFunction
 from robustmeta.declare import facts, reducer, severity_tables
 from robustmeta.registry import register
+from robustmeta.shifts.corruption import Corruption, CorruptionFunction
 
 
 def corruption(
@@ -47,9 +47,9 @@ def corruption(
     def wrap(function: CorruptionFunction) -> Corruption:
         label = name or function.__name__
         checked = severity_tables(f"corruption {label}", levels, tables)
-        module = function.__module__
-        shown = {"laws": dict(laws or {}), "parity": dict(parity or {})}
-        made = Corruption(label, function, checked, family, version, monotone, **facts(module, paper), **shown)
+        given = (label, function, checked, family, version, monotone)
+        about = facts(function.__module__, paper)
+        made = Corruption(*given, **about, laws=dict(laws or {}), parity=dict(parity or {}))
         register("corruptions", label, made)
         return made
 

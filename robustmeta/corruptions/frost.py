@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.decorator import corruption
 from robustmeta.functional.frost import frost_like
 from robustmeta.functional.luma import like
 from robustmeta.functional.texture import Picture, crops
 from robustmeta.registry import ComponentError
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 PAPER = "Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions"
 TABLES: dict[str, tuple[tuple[float, float, float], ...]] = {

@@ -15,11 +15,11 @@ from typing import Any
 
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.nrtk_levels import LEVELS
 from robustmeta.corruptions.per_image import Pixels, arguments, each
 from robustmeta.registry import ComponentError, unknown
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.sources import INSTALL, library, named, owner
 
 _NOT = ("ComposePerturber",)  # its arguments are perturbers

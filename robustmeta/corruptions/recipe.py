@@ -5,37 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex
 
-from robustmeta.core import Corruption, Stage
 from robustmeta.registry import ComponentError, resolve, unknown
+from robustmeta.shifts.corruption import Corruption
+from robustmeta.shifts.shift import Graded, Stage
 
 Named = str | Corruption
 Chain = Named | Sequence[Named | tuple[Named, int]]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """One corruption of a recipe, at a severity of its tables or, with ``severity`` 0, at a level of the user's own."""
-
-    corruption: Corruption
-    severity: int
-    level: object = None
-
-    def stage(self, size: int, table: str) -> tuple[Stage, str]:
-        """The corruption at its level for images of that short side, and the table that the level is from.
-
-        A table that it lacks is one of another corruption of the chain: ``auto`` is taken instead, as in a study.
-        """
-        if not self.severity:
-            return Stage(self.corruption, self.level), "own"
-        used, levels = self.corruption.table(size, table if table in self.corruption.tables else "auto")
-        return Stage(self.corruption, levels[self.severity - 1]), used
-
-
-@dataclass(frozen=True, eq=False)
 class Recipe:
     """Corruptions in order; their levels follow when the size of the images is known."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Graded, ...]
     table: str = "auto"
 
     def stages(self, height: int, width: int) -> tuple[Stage, ...]:
@@ -67,13 +49,13 @@ def recipe(corruption: Chain, severity: int | None = None, table: str = "auto", 
     return Recipe(parts, table)
 
 
-def _at_level(chain: Sequence[object], severity: int | None, level: object) -> Part:
+def _at_level(chain: Sequence[object], severity: int | None, level: object) -> Graded:
     if len(chain) > 1 or isinstance(chain[0], tuple) or severity is not None:
         raise ComponentError("level= is for one corruption and stands instead of its severity")
-    return Part(_find(chain[0]), 0, level)
+    return Graded(_find(chain[0]), 0, level)
 
 
-def _part(item: object, severity: int | None) -> Part:
+def _part(item: object, severity: int | None) -> Graded:
     match item:
         case (ref, own):
             return _graded(_find(ref), own)
@@ -81,7 +63,7 @@ def _part(item: object, severity: int | None) -> Part:
             return _graded(_find(item), severity)
 
 
-def _graded(found: Corruption, severity: object) -> Part:
+def _graded(found: Corruption, severity: object) -> Graded:
     top = len(next(iter(found.tables.values()), ()))
     if not top:
         raise ComponentError(f"{found.name} has no severity table; give level= instead of severity=")
@@ -90,7 +72,7 @@ def _graded(found: Corruption, severity: object) -> Part:
         raise ComponentError(f"{found.name} needs a severity, an integer from 1 to {top}; {got}")
     if not 1 <= operator.index(severity) <= top:
         raise ComponentError(f"{found.name} has the severities 1 to {top}; got {severity}")
-    return Part(found, operator.index(severity))
+    return Graded(found, operator.index(severity))
 
 
 def _find(ref: object) -> Corruption:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import torch
 
@@ -14,7 +15,7 @@ def over_rows(work: Callable[[slice], None], rows: int) -> None:
     """
     threads = min(torch.get_num_threads(), rows)
     edges = [rows * i // max(threads, 1) for i in range(threads + 1)]
-    slices = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    slices = [slice(a, b) for a, b in pairwise(edges)]
     if len(slices) < 2:
         for part in slices:
             work(part)

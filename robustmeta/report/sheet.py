@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 Rows = Sequence[tuple[str, UInt8[Tensor, "k C H W"]]]
 

@@ -1,20 +1,18 @@
 """Sequences of images that change little from frame to frame."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from robustmeta.core import Bytes, CellError, Images, row_chunks, to_bytes, to_float
 from robustmeta.declare import table_for
 from robustmeta.rng import Rng
+from robustmeta.shifts.result import check_images
 
 Reference = Literal["previous", "first"]
 REFERENCES = ("previous", "first")
-SLACK = 1e-6
 
 SequenceFunction = Callable[[Images, Any, Rng], Iterator[Any]]
 
@@ -78,8 +76,7 @@ class FrameSequence:
         wanted, count = {self.frames[t] for t, levels in self.tables.items() if level in levels}, 0
         try:
             for count, frame in enumerate(self.function(x, level, rng), 1):  # noqa: B007
-                self._check(x, frame)
-                yield frame
+                yield check_images(x, frame, f"sequence {self.name} made")
         except CellError:
             raise
         except Exception as error:
@@ -88,15 +85,3 @@ class FrameSequence:
             raise CellError(
                 f"sequence {self.name} made {count} frames; it says {' or '.join(map(str, sorted(wanted)))}"
             )
-
-    def _check(self, x: Tensor, frame: object) -> None:
-        if not isinstance(frame, Tensor) or frame.shape != x.shape:
-            got = tuple(frame.shape) if isinstance(frame, Tensor) else type(frame).__name__
-            raise CellError(f"sequence {self.name} made a frame {got}; expected a tensor of shape {tuple(x.shape)}")
-        if frame.numel() == 0:
-            return
-        low, high = (float(v) for v in torch.aminmax(frame))  # both are NaN where an entry is
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise CellError(f"sequence {self.name} made NaN or infinite values; make values in [0, 1]")
-        if low < -SLACK or high > 1 + SLACK:
-            raise CellError(f"sequence {self.name} made values in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from robustmeta.config.components import Source
 from robustmeta.config.study import Canvas
-from robustmeta.core import Domain, Episodes, FrameStage, Stage, TaskShape, merge, sample
+from robustmeta.core import Domain, Episodes, TaskShape, merge, sample
 from robustmeta.corruptions.apply import corrupt_chain
 from robustmeta.rng import Rng
+from robustmeta.shifts.shift import FrameStage, Stage
 from robustmeta.study.shifts import chain_identity, sequence_identity
 
 VIEW_BYTES = 2 * 2**30

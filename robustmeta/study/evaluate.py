@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robustmeta.config.components import Adaptation, Attack, EmbeddingAdaptation
-from robustmeta.core import CellError, Classifier, Domain, Episodes, Head, Shift, to_bytes, to_float
+from robustmeta.core import CellError, Classifier, Domain, Episodes, Head, to_bytes, to_float
 from robustmeta.metrics.flips import flips
 from robustmeta.metrics.scores import records
 from robustmeta.rng import Rng, combine
+from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Content
 
 CHUNK_IMAGES = 1600

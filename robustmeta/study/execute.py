@@ -10,8 +10,9 @@ import torch
 from robustmeta.config.components import Adaptation, EmbeddingAdaptation, Source
 from robustmeta.config.find import build
 from robustmeta.config.study import Study, Target
-from robustmeta.core import CellError, DataError, Episodes, StudyError, TaskStage
+from robustmeta.core import CellError, DataError, Episodes, StudyError
 from robustmeta.rng import Rng
+from robustmeta.shifts.shift import TaskStage
 from robustmeta.store.cells import Store, StoreError
 from robustmeta.store.results import Outcome
 from robustmeta.study.data import Data

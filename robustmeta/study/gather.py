@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robustmeta.config.study import Learner
-from robustmeta.core import Shift
 from robustmeta.metrics.intervals import estimate
 from robustmeta.metrics.scores import Metric
 from robustmeta.registry import builtin, resolve
+from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Store, versions
 from robustmeta.store.results import Outcome, Results
 from robustmeta.study import sets

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from robustmeta.config.components import Adaptation, Attack, Backbone, EmbeddingAdaptation, Source
 from robustmeta.config.study import Learner, Study, Target
-from robustmeta.core import Episodes, Shift, StudyError, TaskShape, sample
+from robustmeta.core import Episodes, StudyError, TaskShape, sample
+from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Cell, Store
 from robustmeta.study.data import Data
 from robustmeta.study.shifts import chain_identity, identity, points, tasking_identity

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robustmeta.config.study import Study
-from robustmeta.core import Shift
 from robustmeta.metrics.benchmark import mean_corruption_error, relative_mean_corruption_error
 from robustmeta.metrics.intervals import Estimate, bootstrap
 from robustmeta.registry import sequence_sets
+from robustmeta.shifts.shift import Shift
 
 Array = NDArray[np.float64]
 BENCHMARK = "imagenet-c"

@@ -4,8 +4,9 @@ from typing import Any
 
 from robustmeta.config.components import Attack
 from robustmeta.config.study import Study
-from robustmeta.core import Corruption, FrameStage, Shift, Stage, TaskStage
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.shifts.sequence import FrameSequence
+from robustmeta.shifts.shift import FrameStage, Shift, Stage, TaskStage
 from robustmeta.shifts.tasking import Tasking
 
 CLEAN = "clean"

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.rng import Keys, Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.testing.draws import Spy, global_state
 from robustmeta.testing.finding import Finding, Wrong, examine
 

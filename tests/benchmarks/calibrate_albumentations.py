@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.albumentations_levels import LEVELS, SWEEPS
 from robustmeta.registry import resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 TARGETS = (26, 23, 20, 17, 14)
 SIZE = 64

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from robustmeta.config.shifts import shift_entry
-from robustmeta.core import Shift
+from robustmeta.shifts.shift import Shift
 
 
 def points(entry: dict[str, Any], size: int = 32) -> list[Shift]:

@@ -6,8 +6,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from robustmeta.config.components import Adaptation, Attack, Backbone, Component, Diet, Method, Source, component
-from robustmeta.core import Corruption
 from robustmeta.registry import register
+from robustmeta.shifts.corruption import Corruption
 
 T = TypeVar("T", bound=type[Component])
 

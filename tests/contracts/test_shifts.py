@@ -16,10 +16,10 @@ import robustmeta.attacks
 import robustmeta.corruptions
 from robustmeta import registry
 from robustmeta.config.components import Attack
-from robustmeta.core import Corruption
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.registry import resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.testing import check_attack, check_corruption
 from robustmeta.testing.attacks import Siege
 

@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 import torch
 
-from robustmeta.core import CellError, Corruption
+from robustmeta.core import CellError
 from robustmeta.corruptions.albumentations_levels import LEVELS
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.registry import ComponentError, entries, resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.sources import INSTALL, library, owner
 from robustmeta.testing import check_corruption
 

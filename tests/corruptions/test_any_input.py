@@ -7,10 +7,11 @@ import torch
 from any_input import LARGE, SHAPES, hold, hold_on_gpu
 
 import robustmeta as rm
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions import TABLE
 from robustmeta.corruptions.samples import scenes
 from robustmeta.registry import resolve
+from robustmeta.shifts.corruption import Corruption
 
 NAMES = sorted(n for n in TABLE if not n.endswith(":*"))
 

@@ -16,7 +16,7 @@ from torchvision import tv_tensors
 
 import robustmeta as rm
 from robustmeta.config.study import Canvas
-from robustmeta.core import CellError, Stage, to_bytes, to_float
+from robustmeta.core import CellError, to_bytes, to_float
 from robustmeta.corruptions.apply import content_ids, corrupt_chain
 from robustmeta.corruptions.contrast import contrast
 from robustmeta.corruptions.defocus_blur import defocus_blur
@@ -24,6 +24,7 @@ from robustmeta.corruptions.gaussian_noise import gaussian_noise
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.registry import ComponentError
 from robustmeta.rng import Rng
+from robustmeta.shifts.shift import Stage
 from robustmeta.study.data import Data
 
 N, H, W = 3, 40, 52

@@ -5,7 +5,7 @@ import pytest
 import torch
 from blur_laws import PUBLISHED, hold, hold_alone
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.defocus_blur import defocus_blur
 from robustmeta.corruptions.elastic_transform import elastic_transform
 from robustmeta.corruptions.gaussian_blur import gaussian_blur
@@ -15,6 +15,7 @@ from robustmeta.corruptions.samples import scenes
 from robustmeta.corruptions.zoom_blur import zoom_blur
 from robustmeta.functional.motion import steps
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 NEW = (gaussian_blur, glass_blur, motion_blur, zoom_blur, elastic_transform)
 ALL = (*NEW, defocus_blur)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from shift_references import PUBLISHED, hold, kernel
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.contrast import contrast
 from robustmeta.corruptions.defocus_blur import defocus_blur
 from robustmeta.corruptions.gaussian_noise import gaussian_noise
@@ -12,6 +12,7 @@ from robustmeta.corruptions.jpeg_compression import jpeg_compression
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.functional.blur import aliased_disk, correlate
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 BUILTIN: tuple[Corruption, ...] = (gaussian_noise, defocus_blur, contrast, jpeg_compression)
 

@@ -6,7 +6,7 @@ import torch
 from c_bar_references import PUBLISHED, hold
 from scipy.stats import multivariate_normal, norm
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions import SETS
 from robustmeta.corruptions import lines as lines_module
 from robustmeta.corruptions.samples import ink, scenes
@@ -14,6 +14,7 @@ from robustmeta.functional.caustics import caustic, refraction, slopes
 from robustmeta.functional.strokes import cover
 from robustmeta.registry import resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 NAMES = sorted(PUBLISHED)
 

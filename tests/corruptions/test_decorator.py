@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from robustmeta import registry
-from robustmeta.core import CellError, Corruption
+from robustmeta.core import CellError
 from robustmeta.corruptions.decorator import corruption
 from robustmeta.corruptions.samples import ink
 from robustmeta.registry import ComponentError, entries, load_file, resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 ROOT = Path(__file__).resolve().parents[2]
 RNG = Rng(0, ("t",), range(3))

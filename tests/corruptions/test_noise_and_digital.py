@@ -7,7 +7,7 @@ import torch
 from digital_references import DRAWS, PUBLISHED, STREAM, hold, hold_images
 from PIL import Image
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.brightness import brightness
 from robustmeta.corruptions.contrast import contrast
 from robustmeta.corruptions.gaussian_noise import gaussian_noise
@@ -19,6 +19,7 @@ from robustmeta.corruptions.saturate import saturate
 from robustmeta.corruptions.shot_noise import shot_noise
 from robustmeta.corruptions.speckle_noise import speckle_noise
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 NOISES = (gaussian_noise, shot_noise, impulse_noise, speckle_noise)
 DIGITAL = (brightness, contrast, saturate, pixelate, jpeg_compression)

@@ -5,12 +5,12 @@ import pytest
 import torch
 from occlusion_references import MANY, covered, hold_cutout, hold_nested, hold_part, hold_resolution
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.cutout import cutout
 from robustmeta.corruptions.occlusion import occlusion
 from robustmeta.corruptions.resolution_loss import resolution_loss
 from robustmeta.functional.occlude import box_or_disk_distance, low_resolution, nearest_part, square
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 
 def test_an_occlusion_covers_its_part_exactly() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from weather_references import LAWS, PUBLISHED, STREAM, frost_with, hold, hold_images
 
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.fog import fog
 from robustmeta.corruptions.frost import frost, frost_from
 from robustmeta.corruptions.samples import ink, scenes
@@ -19,6 +19,7 @@ from robustmeta.functional.frost import frost_like
 from robustmeta.functional.luma import luma
 from robustmeta.registry import ComponentError, resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.testing import check_corruption
 
 WEATHER = (fog, snow, frost, spatter)

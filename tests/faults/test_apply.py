@@ -10,12 +10,14 @@ from any_input import SHAPES, hold, hold_on_gpu
 from apply_references import hold_bounded, hold_chain
 from torch import Tensor
 
-from robustmeta.core import CellError, Corruption, Stage
+from robustmeta.core import CellError
 from robustmeta.corruptions import apply
 from robustmeta.corruptions.contrast import contrast
 from robustmeta.corruptions.defocus_blur import defocus_blur
 from robustmeta.corruptions.gaussian_noise import gaussian_noise
 from robustmeta.rng import Keys, Rng
+from robustmeta.shifts.corruption import Corruption
+from robustmeta.shifts.shift import Stage
 from robustmeta.testing import check_corruption
 
 Law = Callable[[Tensor, Any, Rng], Tensor]

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from blur_laws import PUBLISHED, hold, hold_alone
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions import elastic_transform as elastic_module
 from robustmeta.corruptions import gaussian_blur as gaussian_module
 from robustmeta.corruptions import glass_blur as glass_module
@@ -31,6 +30,7 @@ from robustmeta.functional.elastic import displaced, field, tilted
 from robustmeta.functional.glass import sweep
 from robustmeta.functional.zoom import zoom_mean
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 NEW = (gaussian_blur, glass_blur, motion_blur, zoom_blur, elastic_transform)
 

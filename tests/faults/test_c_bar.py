@@ -13,7 +13,6 @@ from c_bar_references import PUBLISHED, hold
 from scipy.ndimage import spline_filter1d
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.functional.bilinear import displaced, stretched
 from robustmeta.functional.checkerboard import taken
 from robustmeta.functional.perlin import _cells, absolute_octaves
@@ -27,6 +26,7 @@ from robustmeta.functional.twirl import cell_shift
 from robustmeta.functional.waves import flow_colours, plane_wave
 from robustmeta.registry import resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 NAMES = sorted(PUBLISHED)
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from robustmeta.attacks.fgsm import FGSM
 from robustmeta.attacks.gradient import climb
 from robustmeta.attacks.pgd import PGD
-from robustmeta.core import Corruption
 from robustmeta.corruptions import contrast as contrast_module
 from robustmeta.corruptions import defocus_blur as defocus_module
 from robustmeta.corruptions.contrast import contrast
@@ -25,6 +24,7 @@ from robustmeta.corruptions.jpeg_compression import jpeg_compression
 from robustmeta.functional.blur import aliased_disk
 from robustmeta.functional.projection import BALLS, Ball
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.testing import Finding, check_attack, check_corruption
 
 BUILTIN = (gaussian_noise, defocus_blur, contrast, jpeg_compression)
@@ -87,7 +87,7 @@ def test_the_mean_over_all_channels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rounding_where_the_published_images_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustmeta.core.to_bytes", lambda x: x.mul(255).round().byte())
+    monkeypatch.setattr("robustmeta.shifts.corruption.to_bytes", lambda x: x.mul(255).round().byte())
     with pytest.raises(AssertionError, match="off"):
         hold(gaussian_noise)
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from weather_references import LAWS, PUBLISHED, frost_with, hold
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions import fog as fog_module
 from robustmeta.corruptions import frost as frost_module
 from robustmeta.corruptions import snow as snow_module
@@ -26,6 +25,7 @@ from robustmeta.functional import snow as snow_functions
 from robustmeta.functional import spatter as spatter_functions
 from robustmeta.functional.frost import frost_like
 from robustmeta.functional.texture import Picture
+from robustmeta.shifts.corruption import Corruption
 
 LAW = {**LAWS, "frost": frost_with(list(frost_like()))}
 WEATHER = (fog, snow, frost, spatter)

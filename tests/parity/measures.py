@@ -17,10 +17,10 @@ from parity.replay import Replay
 from PIL import Image
 
 import robustmeta.corruptions
-from robustmeta.core import Corruption
 from robustmeta.corruptions.frost import frost_from
 from robustmeta.registry import resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 Array = NDArray[Any]
 

@@ -18,8 +18,8 @@ from parity import measures
 from parity.cases import CASES
 from parity.sections import README, write_section
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions import SETS
+from robustmeta.shifts.corruption import Corruption
 
 SIZES = ("32", "64", "224")
 PHOTOGRAPHS = "frost_from(photographs)"

@@ -7,11 +7,11 @@ import pytest
 import torch
 from conftest import unavailable
 
-from robustmeta.core import Corruption
 from robustmeta.corruptions.albumentations_levels import LEVELS
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.registry import entries, resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.sources import library, owner
 from robustmeta.testing import check_corruption
 

@@ -18,8 +18,8 @@ from parity.measures import HERE, RANDOM, corruption, hold_distribution, hold_eq
 from parity.replay import Replay
 from torch import Tensor
 
-from robustmeta.core import Corruption
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 
 pytestmark = [pytest.mark.parity, pytest.mark.usefixtures("published")]
 FEW = 16

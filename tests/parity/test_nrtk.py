@@ -9,11 +9,12 @@ import torch
 from conftest import unavailable
 from numpy.typing import NDArray
 
-from robustmeta.core import CellError, Corruption
+from robustmeta.core import CellError
 from robustmeta.corruptions.nrtk_levels import LEVELS
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.registry import ComponentError, entries, resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.sources import library, owner
 from robustmeta.testing import check_corruption
 

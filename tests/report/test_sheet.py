@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from robustmeta.core import CellError, Corruption
+from robustmeta.core import CellError
 from robustmeta.corruptions.samples import ink, scenes
 from robustmeta.report.sheet import corruption_rows, corruption_sheet, grid
+from robustmeta.shifts.corruption import Corruption
 
 
 def dim(x: torch.Tensor, level: float, rng: object) -> torch.Tensor:

@@ -142,12 +142,12 @@ def test_a_built_in_is_pickled_by_its_name() -> None:
     [
         ("yield x; raise RuntimeError('film torn')", "raised RuntimeError: film torn"),
         ("return 1 / 0", "raised ZeroDivisionError: division by zero"),
-        ("return x", "made a frame (1, 28, 28); expected a tensor of shape (3, 1, 28, 28)"),  # its images, one by one
+        ("return x", "made (1, 28, 28); expected a tensor of shape (3, 1, 28, 28)"),  # its images, one by one
         ("yield x; yield x", "made 2 frames; it says 3"),
         ("yield from [x] * 4", "made 4 frames; it says 3"),
-        ("yield x[..., 1:]", "made a frame (3, 1, 28, 27); expected a tensor of shape (3, 1, 28, 28)"),
-        ("yield None", "made a frame NoneType; expected a tensor of shape (3, 1, 28, 28)"),
-        ("yield x; yield x * float('nan')", "made NaN or infinite values; make values in [0, 1]"),
+        ("yield x[..., 1:]", "made (3, 1, 28, 27); expected a tensor of shape (3, 1, 28, 28)"),
+        ("yield None", "made NoneType; expected a tensor of shape (3, 1, 28, 28)"),
+        ("yield x; yield x * float('nan')", "made NaN or infinite values; return values in [0, 1]"),
         ("yield x; yield 2 * x - 0.5", "made values in [-0.5, 1.5]; clamp them to [0, 1]"),
     ],
 )

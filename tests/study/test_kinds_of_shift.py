@@ -11,9 +11,10 @@ import torch
 
 from robustmeta.adaptations.gradient import Gradient
 from robustmeta.adaptations.prototypes import Prototypes
-from robustmeta.core import Corruption, to_float
+from robustmeta.core import to_float
 from robustmeta.registry import resolve
 from robustmeta.rng import Rng
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.store.cells import Store
 from robustmeta.study.data import Data
 from robustmeta.study.execute import Silent, Worker, execute

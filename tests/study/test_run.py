@@ -12,7 +12,8 @@ from torch import nn
 
 from robustmeta.adaptations.gradient import Gradient
 from robustmeta.adaptations.prototypes import Prototypes
-from robustmeta.core import Corruption, sample
+from robustmeta.core import sample
+from robustmeta.shifts.corruption import Corruption
 from robustmeta.store.cells import Store
 from robustmeta.study.data import Data
 from robustmeta.study.execute import Silent, execute
