@@ -3,8 +3,13 @@
 Meta-learners and fine-tuning baselines on the same tasks of shifted, corrupted and adversarial images.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# Threads that wait for each other should sleep, not spin: beside other programs on the same cores spinning made
+# training ten times slower. Read when torch is loaded, so it counts if that comes later, and an own setting stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from robustmeta.api import load_study, plan, results, run, sync

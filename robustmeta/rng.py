@@ -80,6 +80,7 @@ def _normal(z: Keys) -> tuple[Floats, Floats]:
     odd |= 1  # 2k + 1
     radius, angle = odd.astype(np.float32), _low(z)
     radius *= np.float32(2.0**-25)
+    # by torch, not by NumPy: the last bits of the two differ, of the square root too
     torch.from_numpy(radius).log_().mul_(-2).sqrt_()
     angle *= np.float32(2 * math.pi) * np.float32(2.0**-24)
     cos = torch.from_numpy(angle).cos().numpy()
@@ -182,11 +183,11 @@ class Rng:
 
         threads = torch.get_num_threads() if len(base) * n >= SPREAD else 1
         if threads == 1:
-            return run(blocks)
+            run(blocks)
+            return
         with ThreadPoolExecutor(threads) as pool:
             for done in [pool.submit(run, blocks[i::threads]) for i in range(threads)]:
                 done.result()
-        return None
 
     def _next(self) -> Keys:
         """What the outputs of the next draw start from: uint64 (keys,)."""

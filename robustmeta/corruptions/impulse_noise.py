@@ -15,7 +15,7 @@ SAME = "hendrycks = imagecorruptions"
         "224": (0.03, 0.06, 0.09, 0.17, 0.27),
         "64": (0.01, 0.02, 0.05, 0.08, 0.14),
         "32": (0.01, 0.02, 0.03, 0.05, 0.07),
-        "ink-28": (0.03, 0.06, 0.1, 0.17, 0.27),
+        "ink-28": (0.04, 0.07, 0.1, 0.13, 0.17),
     },
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
     parity={"224": "injected-exact", "64": "injected-exact", "32": "injected-exact", "ink-28": "none"},

@@ -16,7 +16,7 @@ WIDEST = 45.0
         "224": ((10, 3, "cut"), (15, 5, "cut"), (15, 8, "cut"), (15, 12, "cut"), (20, 15, "cut")),
         "64": ((10, 1, "round"), (10, 1.5, "round"), (10, 2, "round"), (10, 2.5, "round"), (12, 3, "round")),
         "32": ((6, 1, "round"), (6, 1.5, "round"), (6, 2, "round"), (8, 2, "round"), (9, 2.5, "round")),
-        "ink-28": ((5, 1.5, "cut"), (7, 2.5, "cut"), (8, 3.5, "cut"), (10, 5, "cut"), (12, 7, "cut")),
+        "ink-28": ((4, 1.8, "cut"), (6, 2.5, "cut"), (7, 3.3, "cut"), (9, 4.1, "cut"), (11, 5, "cut")),
     },
     laws={"224": "imagecorruptions", "64": "hendrycks", "32": "hendrycks", "ink-28": "robustmeta"},
     monotone=False,  # (6, 2) and (8, 2) differ by less than a level

@@ -15,7 +15,7 @@ SAME = "hendrycks = imagecorruptions"
         "224": (0.6, 0.5, 0.4, 0.3, 0.25),
         "64": (0.9, 0.8, 0.7, 0.6, 0.5),
         "32": (0.95, 0.9, 0.85, 0.75, 0.65),
-        "ink-28": (0.75, 0.6, 0.5, 0.4, 0.3),
+        "ink-28": (0.36, 0.29, 0.25, 0.22, 0.18),
     },
     monotone=False,  # stripes two pixels wide outlive a scale of 0.5, but not one of 0.6
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},

@@ -15,7 +15,7 @@ SAME = "hendrycks = imagecorruptions"
         "224": (60, 25, 12, 5, 3),
         "64": (250, 100, 50, 30, 15),
         "32": (500, 250, 100, 75, 50),
-        "ink-28": (60, 25, 12, 5, 3),
+        "ink-28": (1.4, 0.75, 0.55, 0.43, 0.33),
     },
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
     parity={"224": "injected-exact", "64": "injected-exact", "32": "injected-exact", "ink-28": "none"},

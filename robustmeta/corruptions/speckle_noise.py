@@ -15,7 +15,7 @@ SAME = "hendrycks = imagecorruptions"
         "224": (0.15, 0.2, 0.35, 0.45, 0.6),
         "64": (0.15, 0.2, 0.25, 0.3, 0.35),
         "32": (0.06, 0.1, 0.12, 0.16, 0.2),
-        "ink-28": (0.15, 0.25, 0.4, 0.6, 0.9),
+        "ink-28": (0.5, 0.9, 1.5, 2.5, 5),
     },
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
     parity={"224": "injected-exact", "64": "injected-exact", "32": "injected-exact", "ink-28": "none"},

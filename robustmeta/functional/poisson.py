@@ -15,7 +15,7 @@ from robustmeta.functional.parallel import over_rows
 Images = Float[Tensor, "N C H W"]
 Doubles = NDArray[np.float64]
 
-GREYS = 256
+GRAYS = 256
 """Intensities k/255 whose counts are looked up; others are searched for one by one."""
 CELLS = 2**12
 """Parts of [0, 1) in each of which most draws have the same count."""
@@ -34,29 +34,30 @@ def shot(x: Images, scale: float, u: Images) -> Images:
     """
     out = torch.empty(x.shape)
     given, draws, made = x.cpu().reshape(-1), u.reshape(-1), out.view(-1)
+    table, cumulative = _tables(scale)
 
     def work(blocks: slice) -> None:
         for start in range(blocks.start * BLOCK, blocks.stop * BLOCK, BLOCK):
             part = slice(start, start + BLOCK)
-            made[part] = _brightness(given[part], scale, draws[part])
+            made[part] = _brightness(given[part], scale, draws[part], table, cumulative)
 
     over_rows(work, ceil(len(made) / BLOCK))
     return out.to(x.device)
 
 
-def _brightness(x: Float[Tensor, " n"], scale: float, u: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    table, cumulative = _tables(scale)
+def _brightness(x: Tensor, scale: float, u: Tensor, table: Tensor, cumulative: Doubles) -> Float[Tensor, " n"]:
     level = x.mul(255)
-    grey = level.round()
-    made = table.index_select(0, u.mul(CELLS).floor_().add_(grey, alpha=CELLS).int())
-    other = level.sub_(grey).abs_().numpy() > OTHER
+    gray = level.round()
+    made = table.index_select(0, u.mul(CELLS).floor_().add_(gray, alpha=CELLS).int())
+    other = level.sub_(gray).abs_().numpy() > OTHER
     todo = np.flatnonzero((made.numpy() == UNSETTLED) | other)
     if len(todo):
-        which, draw = grey.numpy()[todo].astype(np.int64), u.numpy()[todo].astype(np.float64)
-        width = len(cumulative) // GREYS
+        which, draw = gray.numpy()[todo].astype(np.int64), u.numpy()[todo].astype(np.float64)
+        width = len(cumulative) // GRAYS
         count = np.searchsorted(cumulative, which + draw) - width * which
-        off = other[todo]
-        count[off] = quantile(draw[off], scale * x.numpy()[todo][off].astype(np.float64), width - 1)
+        if other.any():
+            off = other[todo]
+            count[off] = quantile(draw[off], scale * x.numpy()[other].astype(np.float64), width - 1)
         made.numpy()[todo] = np.clip(count / scale, 0, 1)
     return made
 
@@ -73,15 +74,15 @@ def quantile(u: Doubles, mean: Doubles, most: int) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=5)
 def _tables(scale: float) -> tuple[Float[Tensor, " G*cells"], Doubles]:
-    """For each grey k: the brightness of every cell of u that has but one, and k + P(count ≤ n) for every n.
+    """For each gray k: the brightness of every cell of u that has but one, and k + P(count ≤ n) for every n.
 
-    As k < k + P ≤ k + 1, the second is sorted as a whole, and one search in it serves all greys.
+    As k < k + P ≤ k + 1, the second is sorted as a whole, and one search in it serves all grays.
     """
-    grey, count = np.arange(GREYS)[:, None], np.arange(ceil(scale) + 1)
-    cumulative = pdtr(count, scale * grey / 255)
+    gray, count = np.arange(GRAYS)[:, None], np.arange(ceil(scale) + 1)
+    cumulative = pdtr(count, scale * gray / 255)
     cumulative[:, -1] = 1  # white from here on
     above = np.floor(cumulative * CELLS).astype(np.int64) + 1  # P(count ≤ n) < cell / CELLS from this cell on
-    passed = np.bincount((above + grey * (CELLS + 2)).ravel(), minlength=GREYS * (CELLS + 2))
-    least = passed.reshape(GREYS, -1)[:, : CELLS + 1].cumsum(1)  # the n of the lower end of each cell
+    passed = np.bincount((above + gray * (CELLS + 2)).ravel(), minlength=GRAYS * (CELLS + 2))
+    least = passed.reshape(GRAYS, -1)[:, : CELLS + 1].cumsum(1)  # the n of the lower end of each cell
     settled = np.where(least[:, 1:] == least[:, :-1], np.minimum(least[:, :-1] / scale, 1), UNSETTLED)
-    return torch.from_numpy(settled.ravel()).float(), (grey + cumulative).ravel()
+    return torch.from_numpy(settled.ravel()).float(), (gray + cumulative).ravel()

@@ -23,7 +23,7 @@ def nearest_bytes(x: Float[Tensor, "*batch H W"]) -> UInt8[Bytes, "*batch H W"]:
 
 def from_bytes(made: UInt8[Bytes, "*batch H W"], like: Tensor) -> Float[Tensor, "*batch H W"]:
     """Bytes k as k / 255, on the device of ``like``."""
-    return torch.from_numpy(made).to(like.device).float().div_(255)
+    return torch.from_numpy(np.divide(made, np.float32(255))).to(like.device)
 
 
 def look_up(k: UInt8[Bytes, "A B"], table: NDArray[Value]) -> NDArray[Value]:

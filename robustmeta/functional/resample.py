@@ -13,7 +13,9 @@ from torch import Tensor
 from robustmeta.functional.parallel import over_rows
 from robustmeta.functional.quantise import Bytes, from_bytes, nearest_bytes
 
-BLOCK = 2**17
+Indices = NDArray[np.int64]
+
+BLOCK = 2**19
 """Pixels worked on at a time: they stay in a core's cache."""
 ONE = 2**22
 """Pillow's weights are whole multiples of 1 / ONE."""
@@ -43,13 +45,9 @@ def shrink(images: UInt8[Bytes, "n H W"], height: int, width: int) -> UInt8[Byte
 
     The other way round where the height shrinks by more than twice as much as the width, as in Pillow 13.
     """
-
-    def along_rows(given: UInt8[Bytes, "n H W"]) -> UInt8[Bytes, "n H w"]:
-        return _sideways(given, lambda turned: box(turned, width))
-
     if images.shape[1] - height > 2 * (images.shape[2] - width):
-        return along_rows(box(images, height))
-    return box(along_rows(images), height)
+        return _sideways(box(images, height), lambda turned: box(turned, width))
+    return box(_sideways(images, lambda turned: box(turned, width)), height)
 
 
 def _sideways(images: UInt8[Bytes, "n H W"], work: Callable[[Bytes], Bytes]) -> UInt8[Bytes, "n H w"]:
@@ -66,13 +64,11 @@ def _turn(image: UInt8[Bytes, "A B"]) -> UInt8[Bytes, "B A"]:
 
 def box(images: UInt8[Bytes, "n H W"], height: int) -> UInt8[Bytes, "n h W"]:
     """Every column shrunk by means over the pixels of each box, rounded as Pillow rounds them."""
-    first, count = windows(images.shape[1], height)
     made = np.empty((len(images), height, images.shape[2]), np.uint8)
-    for n in np.unique(count).tolist():
-        rows = np.flatnonzero(count == n)
-        total = images.take(first[rows], 1).astype(np.uint16)
+    for n, rows, first in _by_number(images.shape[1], height):
+        total = images.take(first, 1).astype(np.uint16 if 255 * n < 2**16 else np.int32)
         for i in range(1, n):
-            total += images.take(first[rows] + i, 1)
+            total += images.take(first + i, 1)
         # a tie goes up, unless Pillow's weight is below 1 / n
         bias = np.copysign(0.25 / n, round(ONE / n) * n - ONE)
         mean = np.empty(total.shape, np.uint8)
@@ -82,7 +78,13 @@ def box(images: UInt8[Bytes, "n H W"], height: int) -> UInt8[Bytes, "n h W"]:
 
 
 @lru_cache(maxsize=64)
-def windows(size: int, small: int) -> tuple[Int[NDArray[np.int64], " h"], Int[NDArray[np.int64], " h"]]:
+def _by_number(size: int, small: int) -> list[tuple[int, Indices, Indices]]:
+    """The numbers of pixels in a box that occur, with the boxes of that number and their first pixels."""
+    first, count = windows(size, small)
+    return [(n, np.flatnonzero(count == n), first[count == n]) for n in np.unique(count).tolist()]
+
+
+def windows(size: int, small: int) -> tuple[Int[Indices, " h"], Int[Indices, " h"]]:
     """The first of ``size`` pixels in each of ``small`` boxes, and their number; they count alike in the box's mean.
 
     A pixel is in the box that holds its centre. On the border between two boxes rounding decides, so this is Pillow's
@@ -99,7 +101,7 @@ def windows(size: int, small: int) -> tuple[Int[NDArray[np.int64], " h"], Int[ND
 
 
 @lru_cache(maxsize=64)
-def nearest(size: int, small: int) -> Int[NDArray[np.int64], " H"]:
+def nearest(size: int, small: int) -> Int[Indices, " H"]:
     """The pixel of ``small`` that is nearest to each of ``size``, by Pillow itself: its rounding decides on borders."""
     row = Image.fromarray(np.arange(small, dtype=np.int32)[None])
     return np.asarray(row.resize((size, 1), Image.Resampling.NEAREST))[0].astype(np.int64)

@@ -46,32 +46,36 @@ class Embeddings:
     rows: NDArray[np.int64]
     tables: Tables
 
-    def of(self, view: Tensor, advance: Advance) -> Tensor:
-        """Features (N, D) of a view; rows that no episode uses are zero."""
+    def of(self, view: Tensor, advance: Advance, rows: NDArray[np.int64] | None = None) -> Tensor:
+        """Features (N, D) of a view; other rows than those that all episodes use, or the given ones, are zero."""
         name = (type(self.adaptation).embed, view.data_ptr())
         if name not in self.tables:
-            self.tables[name] = (view, self._embed(view, advance))
+            self.tables[name] = (view, self._embed(view, advance, self.rows if rows is None else rows))
         return self.tables[name][1]
 
-    def _embed(self, view: Tensor, advance: Advance) -> Tensor:
+    def _embed(self, view: Tensor, advance: Advance, used: NDArray[np.int64]) -> Tensor:
         parts: list[Tensor] = []
         with torch.no_grad():
-            for start in range(0, len(self.rows), EMBED_BATCH):
-                rows = torch.from_numpy(self.rows[start : start + EMBED_BATCH])
+            for start in range(0, len(used), EMBED_BATCH):
+                rows = torch.from_numpy(used[start : start + EMBED_BATCH])
                 parts.append(self.adaptation.embed(self.net, to_float(view[rows])))
                 advance(len(rows))
         table = torch.zeros(len(view), parts[0].shape[1])
-        table[torch.from_numpy(self.rows)] = torch.cat(parts)
+        table[torch.from_numpy(used)] = torch.cat(parts)
         return table
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One point of a shift, with the query as it sees it: uint8 (N, C, H, W); of a sequence, every frame of it."""
+    """One point of a shift, with the query as it sees it: uint8 (N, C, H, W).
+
+    Of a sequence, every frame of it, in which only ``rows`` are made.
+    """
 
     shift: Shift
     query: Tensor
     frames: tuple[Tensor, ...] = ()
+    rows: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +164,8 @@ def _measure(
         with torch.no_grad():
             return _frame(classifier(x), episodes), to_bytes(x[0, :EXAMPLES])
     if shift.sequence:
-        predicted = [_logits(bench, adapted, episodes, view, advance).argmax(-1).flatten() for view in point.frames]
+        logits = (_logits(bench, adapted, episodes, view, advance, point.rows) for view in point.frames)
+        predicted = [frame.argmax(-1).flatten() for frame in logits]
         changed = flips(torch.stack(predicted).numpy(), shift.sequence.sequence.reference)
         first = episodes.query[0, 0]
         return pd.DataFrame({"flip": changed}), torch.stack([view[first] for view in _spaced(point.frames)])
@@ -173,8 +178,15 @@ def _spaced(frames: tuple[Tensor, ...]) -> list[Tensor]:
     return [frames[round(i * (len(frames) - 1) / (EXAMPLES - 1))] for i in range(EXAMPLES)]
 
 
-def _logits(bench: Bench, adapted: Adapted, episodes: Episodes, view: Tensor, advance: Advance) -> Tensor:
-    """Logits (T, Q, way) of the queries as a view shows them.
+def _logits(
+    bench: Bench,
+    adapted: Adapted,
+    episodes: Episodes,
+    view: Tensor,
+    advance: Advance,
+    rows: NDArray[np.int64] | None = None,
+) -> Tensor:
+    """Logits (T, Q, way) of the queries as a view shows them, of which only ``rows`` may be made.
 
     Raises:
         CellError: they are not finite.
@@ -182,7 +194,7 @@ def _logits(bench: Bench, adapted: Adapted, episodes: Episodes, view: Tensor, ad
     tasks = slice(0, len(episodes))
     with torch.no_grad():
         if adapted.head and bench.embeddings:
-            logits = adapted.head.select(tasks)(bench.embeddings.of(view, advance)[episodes.query])
+            logits = adapted.head.select(tasks)(bench.embeddings.of(view, advance, rows)[episodes.query])
         else:
             logits = adapted.classifier.select(tasks)(to_float(view[episodes.query]))
             advance(episodes.query.numel())

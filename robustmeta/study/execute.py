@@ -18,7 +18,7 @@ from robustmeta.store.results import Outcome
 from robustmeta.study.data import Data
 from robustmeta.study.evaluate import Bench, Embeddings, Point, Tables, evaluate
 from robustmeta.study.network import load
-from robustmeta.study.plan import Plan, Unit, Work, evaluation_shape, validation_shape, validation_sources
+from robustmeta.study.plan import Plan, Unit, Work, evaluation_shape, queried, validation_shape, validation_sources
 from robustmeta.study.train import train
 from robustmeta.study.validate import Validator, tune
 
@@ -185,11 +185,13 @@ class Worker:
     def _point(self, work: Work, bench: Bench) -> Point:
         if work.target is None or work.shift is None:
             raise ValueError(f"{work.name} evaluates nothing")
-        place = (bench.seed, self._episodes(work.target).rows())
-        query = self.data.view(work.target.source, work.shift.query, *place)
+        episodes = self._episodes(work.target)
+        query = self.data.view(work.target.source, work.shift.query, bench.seed, episodes.rows())
         sequence = work.shift.sequence
-        frames = self.data.frames(work.target.source, sequence, *place) if sequence else ()
-        return Point(work.shift, query, frames)
+        if not sequence:
+            return Point(work.shift, query)
+        rows = queried(episodes, work.shift)
+        return Point(work.shift, query, self.data.frames(work.target.source, sequence, bench.seed, rows), rows)
 
     def _episodes(self, target: Target) -> Episodes:
         evaluation = self.study.evaluation

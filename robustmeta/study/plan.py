@@ -4,6 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from robustmeta.config.components import Adaptation, Attack, Backbone, EmbeddingAdaptation, Source
 from robustmeta.config.study import Learner, Study, Target
 from robustmeta.core import Episodes, StudyError, TaskShape, sample
@@ -228,7 +231,7 @@ class Planner:
     def _cost(self, shift: Shift, episodes: Episodes, embeds: bool) -> int:
         queries = episodes.query[: shift.episodes].numel()
         if shift.sequence:
-            return shift.sequence.frames * (len(episodes.rows()) if embeds else queries)
+            return shift.sequence.frames * (len(queried(episodes, shift)) if embeds else queries)
         if isinstance(shift.attack, Attack):
             return queries * (shift.attack.passes() + 1)
         if not embeds:
@@ -243,6 +246,11 @@ def choices(learner: Learner) -> list[Adaptation]:
     for field, values in learner.tune.items():
         out = [adapt.model_validate({**dict(adapt), field: value}) for adapt in out for value in values]
     return out
+
+
+def queried(episodes: Episodes, shift: Shift) -> NDArray[np.int64]:
+    """The rows that the queries of a shift's tasks use, each once, in order."""
+    return np.unique(episodes.query[: shift.episodes].numpy())
 
 
 def embedded(adaptation: Adaptation, backbone: Backbone) -> bool:

@@ -296,6 +296,12 @@ def test_ties_that_always_go_up(monkeypatch: Patch) -> None:
         test_resample.test_every_sum_of_a_box_is_rounded_as_pillow_rounds_it(10)
 
 
+def test_sums_in_16_bits(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(resample.np, "int32", np.uint16)
+    with pytest.raises(AssertionError):
+        test_resample.test_sums_of_large_boxes_do_not_overflow()
+
+
 def test_boxes_in_exact_arithmetic(monkeypatch: Patch) -> None:
     def exact(size: int, small: int) -> tuple[Any, Any]:
         pixel, i = 2 * np.arange(size)[:, None] + 1, np.arange(small)

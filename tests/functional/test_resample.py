@@ -41,6 +41,12 @@ def test_every_sum_of_a_box_is_rounded_as_pillow_rounds_it(n: int) -> None:
     np.testing.assert_array_equal(box(parts[None], 1)[0], want)
 
 
+def test_sums_of_large_boxes_do_not_overflow() -> None:
+    image = np.full((1, 512, 3), 255, np.uint8)
+    image[:, :, 1], image[:, ::2, 2] = 100, 0
+    assert box(image, 1).ravel().tolist() == [255, 100, 128]
+
+
 @pytest.mark.parametrize("size", [(32, 32), (28, 57), (96, 31), (31, 96)])
 def test_shrunk_images_are_pillows(size: tuple[int, int]) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, *size), np.uint8)

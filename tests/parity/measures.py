@@ -84,9 +84,9 @@ def table_of(name: str, table: str) -> AbstractContextManager[None]:
     return nullcontext() if table == "224" else peer.levels(name, CASES[name].small[table])
 
 
-def hold_images(corruption: Corruption, table: str, images: Array) -> list[float]:
-    """Assert that both give the same images at all levels of a table, under the same draws; shares that differ."""
-    case, shares = CASES[corruption.name], []
+def hold_images(corruption: Corruption, table: str, images: Array) -> None:
+    """Assert that both give the same images at all levels of a table, under the same draws."""
+    case = CASES[corruption.name]
     for severity, level in enumerate(corruption.tables[table], 1):
         where = f"{corruption.name}, table {table}, severity {severity}"
         rng = Replay(0, ("parity",), range(len(images)))
@@ -98,8 +98,7 @@ def hold_images(corruption: Corruption, table: str, images: Array) -> list[float
             found = {i: published(corruption.name, severity, x, given[i]) for i, x in enumerate(images)}
         want = {i: y for i, y in found.items() if y is not None}
         assert len(want) >= DEFINED * len(images), f"{where}: the peer has a result for {len(want)} images only"
-        shares.append(hold_equal(made[list(want)], np.stack(list(want.values())), where))
-    return shares
+        hold_equal(made[list(want)], np.stack(list(want.values())), where)
 
 
 def published(name: str, severity: int, image: Array, given: list[Any]) -> Array | None:
@@ -150,17 +149,18 @@ def measured(made: Array, clean: Array) -> Array:
     return np.array([[f(m, c) for f in MEASURES.values()] for m, c in zip(made, clean, strict=True)])
 
 
-def compared(corruption: Corruption, table: str, severity: int, images: Array, repeats: int) -> tuple[Array, Array]:
-    """(N, 2) PSNR and SSIM of ours and of the peer's images, each with draws of its own, averaged over repeats.
+def compared(corruption: Corruption, table: str, severity: int, images: Array) -> tuple[Array, Array]:
+    """(N, 2) PSNR and SSIM of ours and of the peer's images, each with draws of its own, averaged over the repeats.
 
     Where the peer has no such law, its are NaN.
     """
-    level, source = corruption.tables[table][severity - 1], np.random.RandomState(severity)
+    case, level = CASES[corruption.name], corruption.tables[table][severity - 1]
+    repeats, source = case.repeats.get(table, 1), np.random.RandomState(severity)
     mine, theirs = [], [np.full((len(images), 2), np.nan)]
     for repeat in range(repeats):
         made = ours(corruption, images, level, Rng(repeat, ("parity", severity), range(len(images))))
         mine.append(measured(made, images))
-    if table in ("224", *CASES[corruption.name].small):
+    if table in ("224", *case.small):
         with table_of(corruption.name, table):
             theirs = [
                 measured(np.stack([peer.corrupt(i, corruption.name, severity, source) for i in images]), images)
@@ -170,18 +170,16 @@ def compared(corruption: Corruption, table: str, severity: int, images: Array, r
 
 
 def hold_distribution(
-    corruption: Corruption, table: str, severity: int, images: Array, repeats: int
+    corruption: Corruption, table: str, severity: int, images: Array
 ) -> dict[str, tuple[float, float]]:
-    """Assert that PSNR and SSIM are equal on average within the margins; the 90 % intervals of the differences."""
-    mine, theirs = compared(corruption, table, severity, images, repeats)
-    found = {}
+    """Assert that PSNR and SSIM are equal on average within the margins."""
+    mine, theirs = compared(corruption, table, severity, images)
     for name, difference in zip(MEASURES, (mine - theirs).T, strict=True):
-        low, high = found[name] = interval(difference)
+        low, high = interval(difference)
         where = f"{corruption.name}, table {table}, severity {severity}"
-        text = f"{where}: {name} differs by {low:+.4f} to {high:+.4f} over {len(images)} images x {repeats}"
+        text = f"{where}: {name} differs by {low:+.4f} to {high:+.4f} over {len(images)} images"
         assert -MARGINS[name] < low, text
         assert high < MARGINS[name], text
-    return found
 
 
 def interval(difference: Array) -> tuple[float, float]:

@@ -15,7 +15,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from parity import measures
-from parity.cases import CASES
 from parity.sections import README, write_section
 
 from robustmeta.corruptions import SETS
@@ -44,11 +43,8 @@ def row(name: str) -> Corruption:
 
 def cells(made: Corruption, table: str, n: int) -> list[str]:
     """Label, PSNR and SSIM of ours and of the peer's: means over n images and all levels of the table."""
-    case, images = CASES[made.name], measures.natural(int(table), n)
-    both = [
-        measures.compared(made, table, severity, images, case.draws_an_image(table))
-        for severity in range(1, len(made.tables[table]) + 1)
-    ]
+    images = measures.natural(int(table), n)
+    both = [measures.compared(made, table, severity, images) for severity in range(1, len(made.tables[table]) + 1)]
     mine, theirs = (np.concatenate(found).mean(0) for found in zip(*both, strict=True))
     shown = [f"{a:.{digits}f} / {b:.{digits}f}" for a, b, digits in zip(mine, theirs, (2, 3), strict=True)]
     return [made.parity.get(table, ABSENT), *(value.replace("nan", ABSENT) for value in shown)]

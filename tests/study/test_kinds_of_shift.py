@@ -101,7 +101,7 @@ def test_flips_of_a_sequence_are_a_plain_computation(run: Run) -> None:
     domain, episodes = tasks(run)
     sequence = resolve("sequences", "gaussian_noise")
     bench = Worker(run.study, run.store, run.data, Silent())._bench(run.work("maml", "gaussian_noise-frames", 3))
-    rows = torch.from_numpy(episodes.rows())
+    rows = episodes.query.unique()
     rng = Rng(0, ("sequence", "gaussian_noise"), domain.ids[rows])
     x = to_float(domain.images)
     adapt_rng = Rng(0, ("adapt",), episodes.number)
@@ -142,7 +142,7 @@ def test_each_frame_is_made_and_embedded_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(Gradient, "adapt", counted)
     Run(tmp_path, shifts=[{"sequence": "rotate"}], baselines=[])
     _, episodes = tasks(made)
-    assert sum(embedded) == (31 + 1) * len(episodes.rows())  # the frames, and the support
+    assert sum(embedded) == 31 * len(episodes.query.unique()) + len(episodes.rows())  # the frames, and the support
     assert adapted["maml"] == len(episodes)
 
 
