@@ -11,11 +11,12 @@ SAME = "hendrycks = imagecorruptions"
 
 @corruption(
     family="noise",
+    version=2,
     tables={
         "224": (0.08, 0.12, 0.18, 0.26, 0.38),
         "64": (0.04, 0.08, 0.12, 0.15, 0.18),
         "32": (0.04, 0.06, 0.08, 0.09, 0.10),
-        "ink-28": (0.06, 0.10, 0.15, 0.22, 0.32),
+        "ink-28": (0.17, 0.225, 0.264, 0.309, 0.359),
     },
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
     parity={"224": "injected-exact", "64": "injected-exact", "32": "injected-exact", "ink-28": "none"},

@@ -11,6 +11,7 @@ SAME = "hendrycks = imagecorruptions"
 
 @corruption(
     family="digital",
+    version=2,
     tables={
         "224": (25, 18, 15, 10, 7),
         "64": (65, 58, 50, 40, 25),
