@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -274,7 +275,7 @@ class StepStats:
     passes: int
 
 
-CHUNK_BYTES = 16 * 2**20
+CHUNK_BYTES = 4 * 2**20
 """Float images that a corruption is given at a time; with its temporaries it needs a small multiple of this."""
 
 
@@ -291,7 +292,13 @@ GUARD = 1e-4
 
 def to_bytes(x: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     """[0, 1] to uint8 by truncation, as the published corruptions store images; a guard keeps k/255 at k."""
-    return x.mul(255).add_(GUARD).clamp_(0, 255).to(torch.uint8)
+    if x.device.type != "cpu" or not x.numel():
+        return x.mul(255).add_(GUARD).clamp_(0, 255).to(torch.uint8)
+    rows = (-1, x.shape[-1]) if x.ndim else (1, 1)
+    given = x.detach().contiguous().reshape(rows).numpy()
+    made = np.empty(given.shape, np.uint8)
+    cv2.convertScaleAbs(given, made, 255, GUARD - 0.5)  # rounds and cuts to 0..255, in one pass over memory
+    return torch.from_numpy(made).reshape(x.shape)
 
 
 def copy_state(net: nn.Module) -> dict[str, Tensor]:

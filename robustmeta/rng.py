@@ -141,13 +141,17 @@ class Rng:
 
     def integers(self, low: int, high: int, *shape: int) -> torch.Tensor:
         """Uniform integers in [low, high): int64 of shape (*keys.shape, *shape)."""
-        bits, span = self.bits(math.prod(shape)), np.uint64(high - low)
-        multiple = bits // span  # NumPy divides by a number faster than it takes the remainder
-        multiple *= span
-        bits -= multiple
-        drawn = bits.view(np.int64)
-        drawn += low
-        return torch.from_numpy(drawn.reshape(*self.keys.shape, *shape))
+        n, span = math.prod(shape), np.uint64(high - low)
+        out = np.empty((self.keys.size, n), np.int64)
+
+        def store(rows: slice, columns: slice, z: Keys) -> None:
+            multiple = z // span  # NumPy divides by a number faster than it takes the remainder
+            multiple *= span
+            z -= multiple
+            np.add(z.view(np.int64), low, out=out[rows, columns])
+
+        self._each_block(n, store)
+        return torch.from_numpy(out.reshape(*self.keys.shape, *shape))
 
     def permutation(self, n: int) -> torch.Tensor:
         """A random order of 0..n-1 for each key: int64 of shape (*keys.shape, n)."""

@@ -87,11 +87,16 @@ def hold(corruption: Corruption) -> None:
         assert corruption.tables[table] == levels, f"table {table}"
         for severity, level in enumerate(levels):
             for images in IMAGES:
-                want = np.floor(expected(corruption.name, level, images) * 255 + 1e-4)
+                want = expected(corruption.name, level, images) * 255
                 got = corruption(images, corruption.tables[table][severity], Rng(0, STREAM, range(len(images))))
-                off = np.abs(got.numpy().astype(int) - want)
-                assert off.max() <= 1, f"table {table}, severity {severity + 1}: off by {off.max():.0f}/255"
-                assert (off > 0).mean() < 1e-3, f"table {table}, severity {severity + 1}: {(off > 0).mean():.2%} off"
+                band = 0 if corruption.name in WHOLE else ROUNDING
+                off = (got.numpy() < np.floor(want - band)) | (got.numpy() > np.floor(want + band))
+                assert not off.any(), f"table {table}, severity {severity + 1}: {off.mean():.2%} off"
+
+
+ROUNDING = 2e-3
+"""Of 255: what float32 may differ by from float64. A value that close to a whole number may be cut to either side."""
+WHOLE = ("jpeg_compression",)
 
 
 class Linear:

@@ -36,7 +36,7 @@ def corrupt(
     """Corrupt images; type, layout, dtype and device stay what they are. The images are not changed.
 
     Float images stay exact (no 8 bits in between); uint8 images are cut to uint8 after each corruption, as the
-    published programs do. Images go 16 MiB of float32 at a time: beyond the result that takes, with what a corruption
+    published programs do. Images go 4 MiB of float32 at a time: beyond the result that takes, with what a corruption
     needs for itself, some 200 MiB, however many there are. Nothing is differentiated.
 
     Args:

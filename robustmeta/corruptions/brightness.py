@@ -19,6 +19,7 @@ SAME = "hendrycks = imagecorruptions"
     },
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
     parity={"224": "exact", "64": "exact", "32": "exact", "ink-28": "none"},
+    in_bytes=photometric.brighter,
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def brightness(x: Tensor, shift: float, rng: Rng) -> Tensor:

@@ -2,10 +2,11 @@
 
 import copyreg
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from robustmeta.declare import facts, reducer, severity_tables
 from robustmeta.registry import register
-from robustmeta.shifts.corruption import Corruption, CorruptionFunction
+from robustmeta.shifts.corruption import Corruption, CorruptionFunction, Pixels
 
 
 def corruption(
@@ -19,6 +20,7 @@ def corruption(
     paper: str = "",
     laws: Mapping[str, str] | None = None,
     parity: Mapping[str, str] | None = None,
+    in_bytes: Callable[[Pixels, Any], Pixels] | None = None,
 ) -> Callable[[CorruptionFunction], Corruption]:
     """Turn ``f(x, level, rng) -> x`` into a corruption and register it; x is float (N, C, H, W) in [0, 1].
 
@@ -33,6 +35,8 @@ def corruption(
         paper: where the law stands.
         laws: table -> whose law it belongs to, where published laws differ.
         parity: table -> exact, injected-exact, distributional or none: how equality with a published program is shown.
+        in_bytes: the same law on images as bytes, ``f(images, level) -> images``, if it is stated on 8 bits and draws
+            nothing.
 
     Raises:
         ComponentError: levels or tables that are not so, or a name that is taken.
@@ -49,7 +53,7 @@ def corruption(
         checked = severity_tables(f"corruption {label}", levels, tables)
         given = (label, function, checked, family, version, monotone)
         about = facts(function.__module__, paper)
-        made = Corruption(*given, **about, laws=dict(laws or {}), parity=dict(parity or {}))
+        made = Corruption(*given, **about, laws=dict(laws or {}), parity=dict(parity or {}), in_bytes=in_bytes)
         register("corruptions", label, made)
         return made
 

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from robustmeta.corruptions.decorator import corruption
 from robustmeta.functional.compression import jpeg
+from robustmeta.functional.quantise import through_bytes
 from robustmeta.rng import Rng
 
 SAME = "hendrycks = imagecorruptions"
@@ -20,8 +21,9 @@ SAME = "hendrycks = imagecorruptions"
     },
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
     parity={"224": "exact", "64": "exact", "32": "exact", "ink-28": "none"},
+    in_bytes=jpeg,
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def jpeg_compression(x: Tensor, quality: int, rng: Rng) -> Tensor:
     """Through a JPEG file of that quality (1 to 95), as Pillow writes and reads it; x is rounded to 8 bits before."""
-    return jpeg(x, quality)
+    return through_bytes(x, lambda k: jpeg(k, quality))

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from robustmeta.corruptions.decorator import corruption
 from robustmeta.functional import resample
+from robustmeta.functional.quantise import through_bytes
 from robustmeta.rng import Rng
 
 SAME = "hendrycks = imagecorruptions"
@@ -20,8 +21,9 @@ SAME = "hendrycks = imagecorruptions"
     monotone=False,  # stripes two pixels wide outlive a scale of 0.5, but not one of 0.6
     laws={"224": SAME, "64": SAME, "32": SAME, "ink-28": "robustmeta"},
     parity={"224": "exact", "64": "exact", "32": "exact", "ink-28": "none"},
+    in_bytes=resample.pixelate,
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def pixelate(x: Tensor, scale: float, rng: Rng) -> Tensor:
     """Shrunk to ⌊scale · H⌋ x ⌊scale · W⌋ pixels by means over boxes and enlarged by nearest pixels, in 8 bits."""
-    return resample.pixelate(x, scale)
+    return through_bytes(x, lambda k: resample.pixelate(k, scale))

@@ -19,6 +19,7 @@ SAME = "hendrycks = imagecorruptions"
     monotone=False,  # from pale to strong
     laws={"224": SAME, "64": SAME, "32": SAME},
     parity={"224": "exact", "64": "exact", "32": "exact"},
+    in_bytes=photometric.saturated,
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions",
 )
 def saturate(x: Tensor, level: tuple[float, float], rng: Rng) -> Tensor:

@@ -2,19 +2,17 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import UInt8
 
 from robustmeta.functional.parallel import over_rows
-from robustmeta.functional.quantise import from_bytes, nearest_bytes
+from robustmeta.functional.quantise import Bytes
 
 
-def jpeg(x: Float[Tensor, "N C H W"], quality: int) -> Float[Tensor, "N C H W"]:
+def jpeg(given: UInt8[Bytes, "N C H W"], quality: int) -> UInt8[Bytes, "N C H W"]:
     """Images through JPEG files of ``quality`` 1 to 100; one channel is stored as gray, three as 4:2:0 YCbCr.
 
-    By OpenCV's libjpeg-turbo, which gives the bytes that Pillow's gives, several times faster. x is rounded to 8 bits.
+    By OpenCV's libjpeg-turbo, which gives the bytes that Pillow's gives, several times faster.
     """
-    given = nearest_bytes(x)
     made = np.empty_like(given)
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
 
@@ -24,4 +22,4 @@ def jpeg(x: Float[Tensor, "N C H W"], quality: int) -> Float[Tensor, "N C H W"]:
             cv2.split(np.asarray(cv2.imdecode(file, cv2.IMREAD_UNCHANGED)), list(target[::-1]))
 
     over_rows(work, len(given))
-    return from_bytes(made, x)
+    return made

@@ -7,12 +7,11 @@ A few results in a hundred are whole numbers of 255ths up to rounding, which the
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy.typing import NDArray
-from torch import Tensor
 
 from robustmeta.functional.parallel import over_rows
-from robustmeta.functional.quantise import Bytes, from_bytes, look_up, nearest_bytes
+from robustmeta.functional.quantise import Bytes, look_up
 
 Doubles = NDArray[np.float64]
 Change = Callable[[Doubles, Doubles], tuple[Doubles, Doubles]]
@@ -38,23 +37,23 @@ def _masks(which: tuple[int, ...]) -> list[Bytes]:
 IS_LARGEST, IS_SMALLEST = _masks(LARGEST), _masks(SMALLEST)
 
 
-def recolour(x: Float[Tensor, "N 3 H W"], change: Change) -> Float[Tensor, "N 3 H W"]:
-    """8-bit colours with (saturation, value) replaced by ``change(saturation, value)``; x is rounded, y is cut."""
-    given = nearest_bytes(x).reshape(len(x), 3, -1)
+def recolour(images: UInt8[Bytes, "N 3 H W"], change: Change) -> UInt8[Bytes, "N 3 H W"]:
+    """Colours with (saturation, value) replaced by ``change(saturation, value)``, cut to 8 bits."""
+    given = images.reshape(len(images), 3, -1)
     made = np.empty_like(given)
     pixels = given.shape[2]
-    images = max(1, BLOCK // pixels)
+    step = max(1, BLOCK // pixels)
 
     def work(rows: slice) -> None:
-        for i in range(rows.start, rows.stop, images):
+        for i in range(rows.start, rows.stop, step):
             for j in range(0, pixels, BLOCK):
-                place = slice(i, min(i + images, rows.stop)), slice(None), slice(j, j + BLOCK)
+                place = slice(i, min(i + step, rows.stop)), slice(None), slice(j, j + BLOCK)
                 red, green, blue = given[place].swapaxes(0, 1)
                 sixth, saturation, value = to_hsv(red, green, blue)
                 made[place] = to_rgb(sixth, *change(saturation, value)).swapaxes(0, 1)
 
-    over_rows(work, len(x))
-    return from_bytes(made.reshape(x.shape), x)
+    over_rows(work, len(images))
+    return made.reshape(images.shape)
 
 
 def to_hsv(red: Bytes, green: Bytes, blue: Bytes) -> tuple[Doubles, Doubles, Doubles]:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from robustmeta.functional.hsv import UNIT, cut, recolour
-from robustmeta.functional.quantise import from_bytes, look_up, nearest_bytes
+from robustmeta.functional.quantise import Bytes, look_up, through_bytes
 
 Images = Float[Tensor, "N C H W"]
 
@@ -19,10 +19,14 @@ def contrast(x: Images, c: float) -> Images:
 
 def brightness(x: Images, c: float) -> Images:
     """The HSV value V + c, cut to [0, 1], on 8-bit images: x is rounded, y is cut. The V of gray is its brightness."""
-    if x.shape[1] == 3:
-        return recolour(x, lambda saturation, value: (saturation, np.clip(value + c, 0, 1)))
-    shifted = cut(np.clip(UNIT + c, 0, 1))
-    return from_bytes(look_up(nearest_bytes(x).reshape(-1, x.shape[3]), shifted).reshape(x.shape), x)
+    return through_bytes(x, lambda k: brighter(k, c))
+
+
+def brighter(k: UInt8[Bytes, "N C H W"], c: float) -> UInt8[Bytes, "N C H W"]:
+    """``brightness`` of images as bytes."""
+    if k.shape[1] == 3:
+        return recolour(k, lambda saturation, value: (saturation, np.clip(value + c, 0, 1)))
+    return look_up(k.reshape(-1, k.shape[3]), cut(np.clip(UNIT + c, 0, 1))).reshape(k.shape)
 
 
 def saturate(x: Images, a: float, b: float) -> Images:
@@ -31,6 +35,12 @@ def saturate(x: Images, a: float, b: float) -> Images:
     Grays among the colours have S = 0 at the hue of red, so b > 0 tints them. An image of one channel stays as it is:
     the red channel of its tinted copy.
     """
-    if x.shape[1] != 3:
-        return x.clone()
-    return recolour(x, lambda saturation, value: (np.clip(a * saturation + b, 0, 1), value))
+    return x.clone() if x.shape[1] != 3 else through_bytes(x, lambda k: saturated(k, (a, b)))
+
+
+def saturated(k: UInt8[Bytes, "N C H W"], level: tuple[float, float]) -> UInt8[Bytes, "N C H W"]:
+    """``saturate`` of images as bytes; ``level`` is (a, b)."""
+    a, b = level
+    if k.shape[1] != 3:
+        return k.copy()
+    return recolour(k, lambda saturation, value: (np.clip(a * saturation + b, 0, 1), value))

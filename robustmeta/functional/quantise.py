@@ -1,5 +1,6 @@
 """Images as bytes and back, for laws that are stated on 8-bit images."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import cv2
@@ -24,6 +25,11 @@ def nearest_bytes(x: Float[Tensor, "*batch H W"]) -> UInt8[Bytes, "*batch H W"]:
 def from_bytes(made: UInt8[Bytes, "*batch H W"], like: Tensor) -> Float[Tensor, "*batch H W"]:
     """Bytes k as k / 255, on the device of ``like``."""
     return torch.from_numpy(np.divide(made, np.float32(255))).to(like.device)
+
+
+def through_bytes(x: Float[Tensor, "*batch H W"], work: Callable[[Bytes], Bytes]) -> Float[Tensor, "*batch H W"]:
+    """Images rounded to 8 bits, worked on as bytes, and given back as k / 255."""
+    return from_bytes(work(nearest_bytes(x)), x)
 
 
 def look_up(k: UInt8[Bytes, "A B"], table: NDArray[Value]) -> NDArray[Value]:

@@ -5,13 +5,12 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from robustmeta.functional.parallel import over_rows
-from robustmeta.functional.quantise import Bytes, from_bytes, nearest_bytes
+from robustmeta.functional.quantise import Bytes
 
 Indices = NDArray[np.int64]
 
@@ -21,12 +20,12 @@ ONE = 2**22
 """Pillow's weights are whole multiples of 1 / ONE."""
 
 
-def pixelate(x: Float[Tensor, "N C H W"], scale: float) -> Float[Tensor, "N C H W"]:
-    """Shrunk to ⌊scale · H⌋ x ⌊scale · W⌋ by means over boxes, enlarged by nearest pixels; x is rounded to 8 bits."""
-    height, width = x.shape[2:]
+def pixelate(images: UInt8[Bytes, "N C H W"], scale: float) -> UInt8[Bytes, "N C H W"]:
+    """Shrunk to ⌊scale · H⌋ x ⌊scale · W⌋ by means over boxes, enlarged by nearest pixels."""
+    height, width = images.shape[2:]
     small = max(1, int(height * scale)), max(1, int(width * scale))
     rows, columns = nearest(height, small[0]), nearest(width, small[1])
-    given = nearest_bytes(x).reshape(-1, height, width)
+    given = images.reshape(-1, height, width)
     made = np.empty_like(given)
     step = max(1, BLOCK // (height * width))
 
@@ -37,7 +36,7 @@ def pixelate(x: Float[Tensor, "N C H W"], scale: float) -> Float[Tensor, "N C H 
             wide.take(rows, 1, out=made[block])
 
     over_rows(work, len(given))
-    return from_bytes(made.reshape(x.shape), x)
+    return made.reshape(images.shape)
 
 
 def shrink(images: UInt8[Bytes, "n H W"], height: int, width: int) -> UInt8[Bytes, "n h w"]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from robustmeta import rng as rng_module
 from robustmeta.functional import compression, hsv, photometric, poisson, resample
+from robustmeta.functional.quantise import through_bytes
 from robustmeta.shifts.corruption import Corruption
 
 Patch = pytest.MonkeyPatch
@@ -46,7 +47,7 @@ def test_a_level_that_is_not_passed_on_as_it_is(corruption: Corruption) -> None:
         return corruption.function(x, levels[max(0, place - 1)], rng)
 
     with pytest.raises(AssertionError, match="are off"):
-        hold(replace(corruption, function=milder))
+        hold(replace(corruption, in_bytes=None, function=milder))
 
 
 @pytest.mark.parametrize("corruption", CUT, ids=[c.name for c in CUT])
@@ -118,16 +119,17 @@ def by_area(x: Tensor, level: float, rng: Any) -> Tensor:
 
 
 def up_smoothly(x: Tensor, level: float, rng: Any) -> Tensor:
-    small = F.interpolate(resample.pixelate(x, level), [int(s * level) for s in x.shape[2:]], mode="nearest-exact")
+    blocks = through_bytes(x, lambda k: resample.pixelate(k, level))
+    small = F.interpolate(blocks, [int(s * level) for s in x.shape[2:]], mode="nearest-exact")
     return F.interpolate(small, x.shape[2:], mode="bilinear").clamp(0, 1)
 
 
 def next_quality(x: Tensor, level: int, rng: Any) -> Tensor:
-    return compression.jpeg(x, level + 1)
+    return through_bytes(x, lambda k: compression.jpeg(k, level + 1))
 
 
 def blue_first(x: Tensor, level: int, rng: Any) -> Tensor:
-    return compression.jpeg(x.flip(1), level).flip(1)
+    return through_bytes(x.flip(1), lambda k: compression.jpeg(k, level)).flip(1)
 
 
 WRONG: list[tuple[str, Callable[..., Tensor]]] = [
@@ -147,12 +149,12 @@ WRONG: list[tuple[str, Callable[..., Tensor]]] = [
 def test_another_law(name: str, function: Callable[..., Tensor]) -> None:
     corruption = {c.name: c for c in checks.ALL}[name]
     with pytest.raises(AssertionError, match="are off"):
-        hold(replace(corruption, function=function))
+        hold(replace(corruption, in_bytes=None, function=function))
 
 
 def named(name: str, function: Callable[..., Tensor], monkeypatch: Patch) -> None:
     """Give the checks a corruption that follows another function."""
-    monkeypatch.setattr(checks, name, replace(getattr(checks, name), function=function))
+    monkeypatch.setattr(checks, name, replace(getattr(checks, name), in_bytes=None, function=function))
 
 
 @pytest.mark.parametrize("photons", [60, 3])
@@ -195,7 +197,10 @@ def test_gray_that_is_tinted_or_brightened_too_much(monkeypatch: Patch) -> None:
 
 
 def test_a_gray_that_differs_from_equal_colours(monkeypatch: Patch) -> None:
-    wrong = replace(checks.jpeg_compression, function=lambda x, q, rng: compression.jpeg(x, q + 9 * (x.shape[1] == 1)))
+    wrong = replace(
+        checks.jpeg_compression,
+        in_bytes=lambda k, q: compression.jpeg(k, q + 9 * (k.shape[1] == 1)),
+    )
     with pytest.raises(AssertionError):
         checks.test_gray_is_what_equal_colours_are(wrong)
 
@@ -244,9 +249,9 @@ def test_a_whole_number_that_rounding_is_forgiven(monkeypatch: Patch) -> None:
 
 
 def test_gray_that_is_not_tinted(monkeypatch: Patch) -> None:
-    def change(x: Tensor, work: Callable[..., Any]) -> Tensor:
-        gray = x.amax(1, keepdim=True) == x.amin(1, keepdim=True)
-        return torch.where(gray, x, hsv.recolour(x, work))
+    def change(k: Any, work: Callable[..., Any]) -> Any:
+        gray = k.max(1, keepdims=True) == k.min(1, keepdims=True)
+        return np.where(gray, k, hsv.recolour(k, work))
 
     monkeypatch.setattr(photometric, "recolour", change)
     with pytest.raises(AssertionError):

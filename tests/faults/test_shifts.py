@@ -66,7 +66,7 @@ def test_a_level_that_is_not_passed_on_as_it_is(corruption: Corruption) -> None:
         return corruption.function(x, levels[max(0, place - 1)], rng)
 
     with pytest.raises(AssertionError, match="off"):
-        hold(replace(corruption, function=milder))
+        hold(replace(corruption, in_bytes=None, function=milder))
 
 
 @pytest.mark.parametrize("fault", [half_a_pixel, normalised])

@@ -3,6 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
+from robustmeta.functional.quantise import through_bytes
 from robustmeta.functional.resample import box, nearest, pixelate, shrink, windows
 
 SIZES = (*range(28, 70), 96, 224, 225, 512)
@@ -55,16 +56,20 @@ def test_shrunk_images_are_pillows(size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(shrink(images, *small), np.stack(want))
 
 
+def floats(x: torch.Tensor, scale: float) -> torch.Tensor:
+    return through_bytes(x, lambda k: pixelate(k, scale))
+
+
 def test_pixelate_by_hand() -> None:
     x = torch.tensor([[0, 2, 10, 20], [4, 6, 30, 40], [1, 1, 0, 0], [1, 1, 0, 255]]) / 255
     want = torch.tensor([[3, 25], [1, 64]]).repeat_interleave(2, 0).repeat_interleave(2, 1) / 255
-    torch.testing.assert_close(pixelate(x[None, None], 0.5)[0, 0], want)
-    assert pixelate(x[None, None], 0.1).unique().numel() == 1  # never less than one pixel
+    torch.testing.assert_close(floats(x[None, None], 0.5)[0, 0], want)
+    assert floats(x[None, None], 0.1).unique().numel() == 1  # never less than one pixel
 
 
 def test_blocks_of_planes_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.rand(5, 3, 28, 33, generator=torch.Generator().manual_seed(0))
-    whole = pixelate(x, 0.6)
+    whole = floats(x, 0.6)
     for block in (1, 28 * 33 * 2, 28 * 33 * 4):
         monkeypatch.setattr("robustmeta.functional.resample.BLOCK", block)
-        assert torch.equal(pixelate(x, 0.6), whole)
+        assert torch.equal(floats(x, 0.6), whole)

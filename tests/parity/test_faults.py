@@ -43,7 +43,7 @@ def tampered(name: str, change: Callable[[Tensor], Tensor]) -> Corruption:
     def function(x: Tensor, level: Any, rng: Rng) -> Tensor:
         return change(made.function(x, level, rng)).clamp(0, 1)
 
-    return dataclasses.replace(made, function=function)
+    return dataclasses.replace(made, in_bytes=None, function=function)
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -116,7 +116,7 @@ def test_other_draws_than_those_that_the_peer_is_given(name: str, few: Any) -> N
         return made.function(x, level, Rng(1, rng.stream, rng.keys))
 
     with pytest.raises(AssertionError, match="differ"):
-        hold_images(dataclasses.replace(made, function=function), "224", few)
+        hold_images(dataclasses.replace(made, in_bytes=None, function=function), "224", few)
 
 
 @pytest.mark.parametrize("name", [n for n in HERE if not CASES[n].draws])
@@ -128,7 +128,7 @@ def test_a_draw_in_what_is_called_exact(name: str, few: Any) -> None:
         return made.function(x, level, rng)
 
     with pytest.raises(AssertionError, match="draws"):
-        hold_images(dataclasses.replace(made, function=function), "224", few)
+        hold_images(dataclasses.replace(made, in_bytes=None, function=function), "224", few)
 
 
 def normalised(own: Any) -> Any:
@@ -254,7 +254,7 @@ def noise(change: Callable[[Tensor], Tensor]) -> Corruption:
     def function(x: Tensor, level: Any, rng: Rng) -> Tensor:
         return (x + change(made.function(x, level, rng) - x)).clamp(0, 1)
 
-    return dataclasses.replace(made, function=function)
+    return dataclasses.replace(made, in_bytes=None, function=function)
 
 
 def test_noise_of_four_percent_more_and_noise_of_another_form(many: Any) -> None:

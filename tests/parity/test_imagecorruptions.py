@@ -14,6 +14,7 @@ from parity.measures import (
     hold_images,
     hold_labels,
     natural,
+    registered,
 )
 
 from robustmeta.corruptions import SETS
@@ -46,6 +47,7 @@ def test_own_draws_give_the_same_distribution(name: str, table: str, data_dir) -
 @pytest.mark.parametrize("name", HERE)
 def test_a_label_says_what_is_shown(name: str) -> None:
     hold_labels(corruption(name))
+    hold_labels(registered(name))
 
 
 def test_all_that_the_peer_knows_is_compared() -> None:
@@ -55,7 +57,7 @@ def test_all_that_the_peer_knows_is_compared() -> None:
 
 
 def test_other_levels_replace_the_peers_own_and_are_forgotten() -> None:
-    image, own = natural(32, 1)[0], peer.own_levels("contrast")
+    image, own = np.arange(32 * 32 * 3).reshape(32, 32, 3).astype(np.uint8), peer.own_levels("contrast")
     before = peer.corrupt(image, "contrast", 1)
     with peer.levels("contrast", own[1:] + own[:1]):
         np.testing.assert_array_equal(peer.corrupt(image, "contrast", 5), before)
