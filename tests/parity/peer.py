@@ -9,7 +9,7 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +21,9 @@ import numpy as np
 import scipy.ndimage
 import scipy.stats
 from numpy.typing import NDArray
+from PIL import Image
+
+from robustmeta.core import GUARD
 
 VERSION = "1.1.2"
 Array = NDArray[Any]
@@ -142,13 +145,31 @@ def corrupt(image: Array, name: str, severity: int, source: Source | None = None
     Raises:
         Undefined: it has no result, as when no water falls on a small image.
     """
+    return _called(lambda: package().corrupt(image, severity=severity, corruption_name=name), name, source)
+
+
+def values(image: Array, name: str, severity: int, source: Source | None = None) -> Array:
+    """The same before it is cut to bytes: 0 to 255 in float64, or bytes where the law itself ends in bytes.
+
+    Where a law cuts in its middle, values a rounding error below a whole number are kept at it, as ours keeps them.
+    """
+    function = package().corruption_dict[name]
+    if name == "glass_blur":
+        _numpy.uint8 = lambda x: np.uint8(np.asarray(x) + GUARD)
+    try:
+        return _called(lambda: function(Image.fromarray(image), severity), name, source)
+    finally:
+        _numpy.uint8 = np.uint8
+
+
+def _called(work: Callable[[], Any], name: str, source: Source | None) -> Array:
     before = _numpy.random
     _numpy.random = before if source is None else source
     try:
         with np.errstate(invalid="raise"):
-            made = package().corrupt(image, severity=severity, corruption_name=name)
+            made = work()
     except FloatingPointError as error:
-        raise Undefined(f"{name}, severity {severity}: {error}") from error
+        raise Undefined(f"{name}: {error}") from error
     finally:
         _numpy.random = before
     if isinstance(source, Given):

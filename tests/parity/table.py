@@ -24,6 +24,7 @@ SIZES = ("32", "64", "224")
 PHOTOGRAPHS = "frost_from(photographs)"
 NAMES = (*SETS["imagenet-c"], *SETS["imagenet-c-validation"], PHOTOGRAPHS)
 ABSENT = "–"
+MOST = 4  # draws an image and level
 PROGRAMS = (
     "imagecorruptions",
     "scikit-image",
@@ -44,7 +45,9 @@ def row(name: str) -> Corruption:
 def cells(made: Corruption, table: str, n: int) -> list[str]:
     """Label, PSNR and SSIM of ours and of the peer's: means over n images and all levels of the table."""
     images = measures.natural(int(table), n)
-    both = [measures.compared(made, table, severity, images) for severity in range(1, len(made.tables[table]) + 1)]
+    both = [
+        measures.compared(made, table, severity, images, MOST) for severity in range(1, len(made.tables[table]) + 1)
+    ]
     mine, theirs = (np.concatenate(found).mean(0) for found in zip(*both, strict=True))
     shown = [f"{a:.{digits}f} / {b:.{digits}f}" for a, b, digits in zip(mine, theirs, (2, 3), strict=True)]
     return [made.parity.get(table, ABSENT), *(value.replace("nan", ABSENT) for value in shown)]
@@ -60,8 +63,8 @@ def markdown(names: Sequence[str], n: int) -> str:
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
     ]
-    for name in names:
-        found = [cell for size in SIZES for cell in cells(row(name), size, n)]
+    for name, made in [(name, row(name)) for name in names]:
+        found = [cell for size in SIZES for cell in cells(made, size, n)]
         lines.append(f"| {' | '.join([name, *found])} |")
     return "\n".join(lines)
 
