@@ -307,18 +307,18 @@ def test_a_replay_gives_the_numbers_of_an_rng_and_lists_each_draw_once() -> None
 def test_an_image_without_a_result_is_left_out_and_many_are_an_error(
     monkeypatch: pytest.MonkeyPatch, many: Any
 ) -> None:
-    true, calls = peer.corrupt, iter(range(10**6))
+    true, calls = peer.values, iter(range(10**6))
 
     def sometimes(every: int) -> Any:
-        def corrupt(*arguments: Any) -> Any:
+        def values(*arguments: Any) -> Any:
             if next(calls) % every == 0:
                 raise peer.Undefined
             return true(*arguments)
 
-        return corrupt
+        return values
 
-    monkeypatch.setattr(peer, "corrupt", sometimes(40))
+    monkeypatch.setattr(peer, "values", sometimes(40))
     hold_images(corruption("jpeg_compression"), "224", many)
-    monkeypatch.setattr(peer, "corrupt", sometimes(4))
+    monkeypatch.setattr(peer, "values", sometimes(4))
     with pytest.raises(AssertionError, match="has a result for"):
         hold_images(corruption("jpeg_compression"), "224", many)
