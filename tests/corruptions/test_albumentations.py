@@ -48,6 +48,7 @@ def test_a_name_becomes_a_corruption() -> None:
     assert listed["albumentations:*"] == "robustmeta, albumentations 2.0.8 (MIT)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEVELS)
 def test_levels_keep_to_the_rules_and_name_every_argument_that_moves_a_pixel(name: str) -> None:
     made = get(name)
@@ -60,6 +61,7 @@ def test_levels_keep_to_the_rules_and_name_every_argument_that_moves_a_pixel(nam
     assert all(f.passed for f in found), [f for f in found if not f.passed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 40, 28), (3, 28, 40), (3, 64, 48), (3, 224, 160)], ids=str)
 @pytest.mark.parametrize("name", LEVELS)
 def test_every_level_works_at_every_size(name: str, shape: tuple[int, int, int]) -> None:
@@ -112,6 +114,7 @@ def photographs(data_dir: Path) -> torch.Tensor:
     return script.photographs(data_dir, script.SIZE)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("name", LEVELS)
 def test_strengths_are_as_calibrated(name: str, photographs: torch.Tensor) -> None:
