@@ -74,19 +74,18 @@ RATIOS = ("mce", "relative_mce", "mfr")
 
 
 def sets(results: Results, found: Findings) -> Listing | None:
-    """Learner x target over whole sets of corruptions and sequences: means, and ratios to those of the baseline."""
+    """Measure x learner on each target over whole sets: means, and ratios to the baseline's."""
     table = results.sets
     kinds = [(g, m) for g in dict.fromkeys(table["group"]) for m in MEASURES if _has(table, g, m)]
-    by_place = {key: rows[0] for key, rows in grouped(table, "learner", "target", "group", "measure").items()}
+    by_place = {key: some[0] for key, some in grouped(table, "learner", "target", "group", "measure").items()}
     rows: list[tuple[str, ...]] = []
     for target in found.targets:
-        for learner in found.learners:
-            cells = [_measured(by_place.get((learner, target, *kind)), kind[1], learner, found) for kind in kinds]
-            rows += [(learner, target, *cells)] if any(cells) else []
-    heads = [f"{group}: {MEASURES[m][0]}" for group, m in kinds]
+        for group, measure in kinds:
+            cells = [_measured(by_place.get((n, target, group, measure)), measure, n, found) for n in found.learners]
+            rows += [(f"{group}: {MEASURES[measure][0]}", target, *cells)] if any(cells) else []
     against = f"; mCE and mFR are relative to {found.baseline}, less is better" if found.baseline else ""
-    caption = f"Whole sets: means over their members and severities with 95% intervals{against}"
-    return Listing(caption, ("learner", "target", *heads), tuple(rows)) if rows else None
+    caption = f"Whole sets: means over members and severities{against}"
+    return Listing(caption, ("set and measure", "target", *found.learners), tuple(rows)) if rows else None
 
 
 def stability(results: Results, found: Findings) -> Listing | None:
