@@ -1,7 +1,8 @@
 """What every entry of ``shifts:`` is: one curve or several, which says what points these have."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -64,3 +65,30 @@ class ShiftEntry(Frozen, ABC):
     def some(self, episodes: int) -> int:
         """How many of the tasks it is measured on."""
         return min(self.episodes or episodes, episodes)
+
+
+class SetEntry(ShiftEntry, ABC):
+    """An entry that stands for every member of a named set, a curve each; ``groups`` has the one set."""
+
+    @property
+    @abstractmethod
+    def members(self) -> Sequence[ShiftEntry]:
+        """The entries that it stands for, each with its label."""
+
+    def described(self) -> Described:
+        """Nothing: its members have names of their own."""
+        return "", {}
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The labels of its members."""
+        return tuple(member.label for member in self.members)
+
+    def points(self, size: int, episodes: int) -> list[Shift]:
+        """Those of its members, marked with the set."""
+        (group,) = self.groups
+        return [replace(p, group=group) for member in self.members for p in member.points(size, episodes)]
+
+    def told(self, size: int) -> list[Told]:
+        """A line a member."""
+        return [told for member in self.members for told in member.told(size)]

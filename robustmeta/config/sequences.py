@@ -7,7 +7,7 @@ from pydantic import PlainSerializer, PlainValidator, model_validator
 
 from robustmeta.config.components import wrong
 from robustmeta.config.corrupting import table_note
-from robustmeta.config.entry import Severities, ShiftEntry, Told
+from robustmeta.config.entry import SetEntry, Severities, ShiftEntry, Told
 from robustmeta.config.find import find, renamed
 from robustmeta.config.labels import Described, slug
 from robustmeta.registry import sequence_sets, unknown
@@ -67,7 +67,7 @@ class SequenceShift(ShiftEntry):
         return [Told(self.label, law, "query", f"difficulty {listed}", remarks)]
 
 
-class SequenceSet(ShiftEntry):
+class SequenceSet(SetEntry):
     """Every sequence of a named set (imagenet-p, ...) at its first difficulty; the mean flip rate is reported."""
 
     sequences: str
@@ -89,25 +89,7 @@ class SequenceSet(ShiftEntry):
             made.append(one.model_copy(update={"label": f"{self.label}.{title}" if self.label else title}))
         return made
 
-    def described(self) -> Described:
-        """Nothing: its members have names of their own."""
-        return "", {}
-
-    @property
-    def curves(self) -> tuple[str, ...]:
-        """The labels of its members."""
-        return tuple(member.label for member in self.members)
-
     @property
     def groups(self) -> dict[str, str]:
         """Its one group."""
         return {self.label or self.sequences: self.sequences}
-
-    def points(self, size: int, episodes: int) -> list[Shift]:
-        """Those of its members, marked with the set."""
-        whole = [p for member in self.members for p in member.points(size, episodes)]
-        return [replace(p, group=self.label or self.sequences) for p in whole]
-
-    def told(self, size: int) -> list[Told]:
-        """A line a member."""
-        return [told for member in self.members for told in member.told(size)]

@@ -1,20 +1,17 @@
 """Named sets of corruptions in a study."""
 
-from dataclasses import replace
-
 from pydantic import model_validator
 
 from robustmeta.config.components import wrong
 from robustmeta.config.corrupting import CorruptionShift
-from robustmeta.config.entry import Place, Severities, ShiftEntry, Told
+from robustmeta.config.entry import Place, SetEntry, Severities
 from robustmeta.config.find import find
-from robustmeta.config.labels import Described, slug
+from robustmeta.config.labels import slug
 from robustmeta.registry import corruption_sets, unknown
 from robustmeta.shifts.corruption import Corruption
-from robustmeta.shifts.shift import Shift
 
 
-class SetShift(ShiftEntry):
+class SetShift(SetEntry):
     """Every corruption of a named set (imagenet-c, imagenet-c-bar, ...), a curve each; its mean error is reported.
 
     ``label`` is put before the name of each. Other keys are as for one corruption.
@@ -52,29 +49,8 @@ class SetShift(ShiftEntry):
             made.append(one.model_copy(update={"label": f"{self.label}.{title}" if self.label else title}))
         return made
 
-    def described(self) -> Described:
-        """Nothing: its curves have the names of its members."""
-        return "", {}
-
-    @property
-    def curves(self) -> tuple[str, ...]:
-        """The labels of its members."""
-        return tuple(member.label for member in self.members)
-
-    def points(self, size: int, episodes: int) -> list[Shift]:
-        """Those of its members, marked with the set."""
-        whole = [p for member in self.members for p in member.points(size, episodes)]
-        return [replace(p, group=self._group) for p in whole]
-
-    @property
-    def _group(self) -> str:
-        return (self.label or self.corruptions) + ("" if self.place == "query" else f"-{self.place}")
-
     @property
     def groups(self) -> dict[str, str]:
         """Its one group."""
-        return {self._group: self.corruptions}
-
-    def told(self, size: int) -> list[Told]:
-        """A line a member."""
-        return [told for member in self.members for told in member.told(size)]
+        place = "" if self.place == "query" else f"-{self.place}"
+        return {(self.label or self.corruptions) + place: self.corruptions}

@@ -167,10 +167,11 @@ Errors = dict[tuple[str, int], Array]
 def _errors(plan: Plan, measured: Mapping[tuple[str, int, str, str, int], Measured]) -> dict[tuple[str, str], Errors]:
     """(learner, target) -> (shift, step) -> errors (of a sequence: flips) (seeds, episodes), if no seed lacks them."""
     found: dict[tuple[str, str], Errors] = {}
+    shifts = shift_points(plan.study)
     for learner in (*plan.study.learners, *plan.study.baselines):
         for target in plan.study.targets:
             mine: Errors = {}
-            for shift in shift_points(plan.study):
+            for shift in shifts:
                 places = [(learner.label, seed, target.label, shift.label, shift.step) for seed in plan.study.seeds]
                 if all(p in measured for p in places):
                     mine[shift.label, shift.step] = np.stack([measured[p].error for p in places])
