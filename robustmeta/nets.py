@@ -1,11 +1,12 @@
 """The modules that learners share: a normalisation layer that never writes, and a network of a body and a head."""
 
+from abc import ABC, abstractmethod
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from robustmeta.core import StudyError
+from robustmeta.core import Head, StudyError
 from robustmeta.functional.inner_loop import AdamState, Params
 from robustmeta.functional.normalise import Statistics, in_scope, inner_step
 
@@ -73,18 +74,45 @@ def replace_batch_norm(module: nn.Module) -> None:
             setattr(module, name, norm)
 
 
-class Network(nn.Module):
-    """A body (N, C, H, W) -> (N, D) with an int attribute ``features`` = D, and a linear head for ``way`` classes.
+class ContextHead(nn.Module, ABC):
+    """A head with weights of its own that reads a support set instead of being trained on it.
 
-    There is no head if ``way`` is 0. ``inner_steps`` is how many of them normalisation ``per_step`` tells apart; with
-    none it is ``auto``. ``moments`` gives it buffers for an inner Adam: ``second``, the second moments of
-    all parameters in one vector, and ``updates``, how many updates they average.
+    ``way`` is the one number of classes that it serves, 0 = any. All of it is differentiable in the features.
     """
 
+    way: int = 0
+
+    @abstractmethod
+    def fit(self, z: Tensor, y: Tensor, way: int) -> Head:
+        """The classifier of T tasks from their supports' features (T, S, D) and labels (T, S) in 0..way-1."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Features as they are: without a support there are no logits."""
+        return z
+
+
+class Network(nn.Module):
+    """A body (N, C, H, W) -> (N, D) with an int attribute ``features`` = D, and a head.
+
+    The head is ``head`` where it is given, a linear one for ``way`` classes, or none if ``way`` is 0. ``centre`` (D,)
+    is the mean feature of the source images, zero before training has ended. ``inner_steps`` is how many of them
+    normalisation ``per_step`` tells apart; with none it is ``auto``. ``moments`` gives it buffers for an inner Adam:
+    ``second``, the second moments of all parameters in one vector, and ``updates``, how many updates they average.
+    """
+
+    centre: Tensor
     second: Tensor | None
     updates: Tensor | None
 
-    def __init__(self, body: nn.Module, way: int = 0, *, moments: bool = False, inner_steps: int = 0) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        way: int = 0,
+        *,
+        head: ContextHead | None = None,
+        moments: bool = False,
+        inner_steps: int = 0,
+    ) -> None:
         super().__init__()
         replace_batch_norm(body)
         for norm in (m for m in body.modules() if isinstance(m, Norm) and m.mode == "per_step"):
@@ -95,7 +123,8 @@ class Network(nn.Module):
         self.body = body
         self.features = int(cast("int", body.features))
         self.way = way
-        self.head = nn.Linear(self.features, way) if way else nn.Identity()
+        self.head = head or (nn.Linear(self.features, way) if way else nn.Identity())
+        self.register_buffer("centre", torch.zeros(self.features))
         size = sum(p.numel() for p in self.parameters())
         self.register_buffer("second", torch.zeros(size) if moments else None)
         self.register_buffer("updates", torch.zeros((), dtype=torch.float64) if moments else None)

@@ -13,6 +13,7 @@ from robustmeta.backbones.conv4 import Conv4
 from robustmeta.config.components import Adaptation, Method
 from robustmeta.core import Batch, Classifier, Tasks, copy_state
 from robustmeta.functional import inner_loop
+from robustmeta.functional.schedules import share
 from robustmeta.methods.maml import Maml
 from robustmeta.methods.reptile import Reptile
 from robustmeta.nets import Network
@@ -77,13 +78,15 @@ def build(method: Method, norm: str = "auto", seed: int = 0, width: int = 4) -> 
 
 def train(method: Method, net: nn.Module, steps: int = 3) -> list[float]:
     """A few steps as the training loop takes them; the losses."""
-    optimiser, schedule = method.optimiser(net, steps)
+    optimiser = method.optimiser(net)
+    highest = [group["lr"] for group in optimiser.param_groups]
     losses = []
     for step in range(steps):
+        for group, rate in zip(optimiser.param_groups, highest, strict=True):
+            group["lr"] = rate * share(method.schedule, step / steps)
         optimiser.zero_grad()
         losses.append(method.backward(net, meal(method), Rng(0, ("train",), [step])).loss)
         optimiser.step()
-        schedule.step()
     return losses
 
 
@@ -104,7 +107,13 @@ def adaptations(method: Method) -> dict[str, Adaptation]:
     native = method.adaptation()
     if not method.traits.fixed_way:
         del plain["gradient"]
+    del plain["in_context"]  # but for the networks whose own it is
     return plain | {native.name: native}
+
+
+def native(name: str) -> str:
+    """The name of a built-in method's own adaptation."""
+    return small(name).adaptation().name
 
 
 @contextmanager
@@ -201,12 +210,14 @@ def reptile_gap(steps: int = 3) -> float:
     net = build(method).double()
     theta = {k: p.detach().clone() for k, p in net.named_parameters()}
     tasks = made_tasks(2, 3, 2, 0, torch.float64)
-    optimiser, schedule = method.optimiser(net, steps)
+    optimiser = method.optimiser(net)
+    highest = [group["lr"] for group in optimiser.param_groups]
     for step in range(steps):
+        for group, rate in zip(optimiser.param_groups, highest, strict=True):
+            group["lr"] = rate * share(method.schedule, step / steps)
         optimiser.zero_grad()
         method.backward(net, tasks, Rng(0, ("train",), [step]))
         optimiser.step()
-        schedule.step()
     expected = _published_reptile(method, theta, tasks, steps)
     return max(float((expected[k] - p.detach()).abs().max()) for k, p in net.named_parameters())
 

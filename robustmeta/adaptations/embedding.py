@@ -35,9 +35,10 @@ class FixedFeatures(EmbeddingAdaptation, ABC):
         with torch.no_grad():
             if network.mode == "auto":
                 z = self.embed(net, support_x.flatten(0, 1)).unflatten(0, support_x.shape[:2])
-                return self.classifier(net, self.fit(z, support_y, way))
+                return self.classifier(net, self.fit(net, z, support_y, way, rng))
             z, given = per_task(network.body, body, {}, support_x, record=True)
-            return TaskNetwork(network.body, body, {}, network.mode, support_x, given, self.fit(z, support_y, way))
+            head = self.fit(net, z, support_y, way, rng)
+            return TaskNetwork(network.body, body, {}, network.mode, support_x, given, head)
 
     def classifier(self, net: nn.Module, head: Head) -> Classifier:
         """The head on ``embed``."""

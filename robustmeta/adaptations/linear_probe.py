@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from robustmeta.adaptations.embedding import FixedFeatures
 from robustmeta.config.components import component
 from robustmeta.core import Head
 from robustmeta.functional.logistic import logistic_regression
+from robustmeta.rng import Rng
 
 
 @dataclass(eq=False)
@@ -42,6 +43,6 @@ class LinearProbe(FixedFeatures):
 
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"c": (1.0, 10.0, 100.0)}
 
-    def fit(self, z: Tensor, y: Tensor, way: int) -> Head:
+    def fit(self, net: nn.Module, z: Tensor, y: Tensor, way: int, rng: Rng) -> Head:
         """The optimum for (T, S, D)."""
         return UnitLinear(*logistic_regression(F.normalize(z, dim=-1), y, way, self.c))

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from robustmeta.adaptations.embedding import FixedFeatures
 from robustmeta.config.components import component
 from robustmeta.core import Head
 from robustmeta.functional.prototypes import lower_absent, negative_squared_distances, prototypes
+from robustmeta.rng import Rng
 
 
 @dataclass(eq=False)
@@ -32,6 +33,6 @@ class Centres:
 class Prototypes(FixedFeatures):
     """Logits −‖f(x) − c_k‖² with c_k the mean feature of class k's support."""
 
-    def fit(self, z: Tensor, y: Tensor, way: int) -> Head:
+    def fit(self, net: nn.Module, z: Tensor, y: Tensor, way: int, rng: Rng) -> Head:
         """Class means of (T, S, D)."""
         return Centres(*prototypes(z, y, way))

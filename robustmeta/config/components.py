@@ -4,7 +4,7 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -175,12 +175,16 @@ class EmbeddingAdaptation(Adaptation, ABC):
         """(N, C, H, W) -> (N, D)."""
 
     @abstractmethod
-    def fit(self, z: "Tensor", y: "Tensor", way: int) -> "Head":
-        """A head for T tasks from support features (T, S, D) and labels (T, S)."""
+    def fit(self, net: "nn.Module", z: "Tensor", y: "Tensor", way: int, rng: "Rng") -> "Head":
+        """A head for T tasks from support features (T, S, D) and labels (T, S); ``rng`` has one key a task."""
 
     @abstractmethod
     def classifier(self, net: "nn.Module", head: "Head") -> "Classifier":
         """The head on the features of an image that depend on it alone."""
+
+
+Schedule = Literal["cosine", "linear", "step", "constant"]
+"""How the outer rate falls over training."""
 
 
 class Method(Component, ABC):
@@ -188,6 +192,7 @@ class Method(Component, ABC):
 
     kind: ClassVar[str] = "methods"
     family: ClassVar[str] = ""
+    schedule: ClassVar[Schedule] = "cosine"
     traits: ClassVar["Traits"]
 
     @abstractmethod
@@ -199,14 +204,15 @@ class Method(Component, ABC):
         """The network to train, for a source domain of that many classes."""
 
     @abstractmethod
-    def optimiser(
-        self, net: "nn.Module", steps: int
-    ) -> "tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]":
-        """The outer optimiser and its schedule over that many steps."""
+    def optimiser(self, net: "nn.Module") -> "torch.optim.Optimizer":
+        """The outer optimiser at its highest rate, which the training loop lowers along the schedule."""
 
     @abstractmethod
-    def backward(self, net: "nn.Module", batch: "Tasks | Batch", rng: "Rng") -> "StepStats":
-        """Fill ``.grad`` of the network from one step's batch. ``rng`` has one key: the step."""
+    def backward(self, net: "nn.Module", batch: "Tasks | Batch", rng: "Rng", progress: float = 0.0) -> "StepStats":
+        """Fill ``.grad`` of the network from one step's batch.
+
+        ``rng`` has one key: the step; ``progress`` in [0, 1) is how much of training is over.
+        """
 
     @abstractmethod
     def passes(self) -> int:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import nn
 
@@ -10,12 +11,12 @@ from robustmeta.config.components import Adaptation, Backbone, Diet, component
 from robustmeta.core import Batch, StepStats, Tasks, Traits
 from robustmeta.functional.inner_loop import descend, per_task, sgd, task_losses
 from robustmeta.functional.normalise import Statistics
-from robustmeta.methods.training import Episodic, Outer, adam_cosine, expect
+from robustmeta.methods.training import Episodic, adam, expect
 from robustmeta.nets import Network, as_network
 from robustmeta.rng import Rng
 
 
-@component("maml", paper="Finn et al. 2017, Model-Agnostic Meta-Learning, algorithm 2")
+@component("maml", version=2, paper="Finn et al. 2017, Model-Agnostic Meta-Learning, algorithm 2")
 class Maml(Episodic):
     """Learn weights from which a few gradient steps on a support set classify its queries.
 
@@ -41,11 +42,11 @@ class Maml(Episodic):
         """A network with a head for ``train.way`` classes."""
         return Network(backbone.build(size, channels), self.train.way, inner_steps=self.inner_steps)
 
-    def optimiser(self, net: nn.Module, steps: int) -> Outer:
-        """Adam with a cosine."""
-        return adam_cosine(net, self.rate, steps)
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
+        """Adam."""
+        return adam(net, self.rate)
 
-    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng) -> StepStats:
+    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng, progress: float = 0.0) -> StepStats:
         """The meta-gradient of the mean query loss over the tasks."""
         tasks, network = expect(batch, Tasks), as_network(net)
         x, y = tasks.support_x, tasks.support_y

@@ -12,12 +12,12 @@ from robustmeta.core import Batch, StepStats, Tasks, Traits
 from robustmeta.functional.inner_loop import task_losses
 from robustmeta.functional.normalise import batch_statistics
 from robustmeta.functional.prototypes import negative_squared_distances, prototypes
-from robustmeta.methods.training import Episodic, Outer, adam_cosine, expect
+from robustmeta.methods.training import Episodic, adam, expect
 from robustmeta.nets import Network, as_network
 from robustmeta.rng import Rng
 
 
-@component("protonet", paper="Snell et al. 2017, Prototypical Networks for Few-shot Learning, algorithm 1")
+@component("protonet", version=2, paper="Snell et al. 2017, Prototypical Networks for Few-shot Learning, algorithm 1")
 class ProtoNet(Episodic):
     """Learn features in which a query is nearest to the mean of its class's support (squared Euclidean distance).
 
@@ -35,11 +35,11 @@ class ProtoNet(Episodic):
         """A network without a head."""
         return Network(backbone.build(size, channels))
 
-    def optimiser(self, net: nn.Module, steps: int) -> Outer:
-        """Adam with a cosine."""
-        return adam_cosine(net, self.rate, steps)
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
+        """Adam."""
+        return adam(net, self.rate)
 
-    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng) -> StepStats:
+    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng, progress: float = 0.0) -> StepStats:
         """The gradient of the mean query loss over the tasks."""
         tasks, network = expect(batch, Tasks), as_network(net)
         shots = tasks.support_x.shape[1]

@@ -5,18 +5,19 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from robustmeta.adaptations.gradient import Gradient, spread
-from robustmeta.config.components import Adaptation, Backbone, Diet, component
+from robustmeta.config.components import Adaptation, Backbone, Diet, Schedule, component
 from robustmeta.core import Batch, StepStats, Tasks, Traits
 from robustmeta.functional.inner_loop import Params, adam, descend, minibatches, per_task, task_losses
-from robustmeta.methods.training import Episodic, Outer, expect
+from robustmeta.methods.training import Episodic, expect
 from robustmeta.nets import Network, as_network
 from robustmeta.rng import Rng
 
 
-@component("reptile", paper="Nichol, Achiam and Schulman 2018, On First-Order Meta-Learning Algorithms, algorithm 2")
+@component(
+    "reptile", version=2, paper="Nichol, Achiam and Schulman 2018, On First-Order Meta-Learning Algorithms, algorithm 2"
+)
 class Reptile(Episodic):
     """Move the weights towards those that training on each task ends at.
 
@@ -31,6 +32,7 @@ class Reptile(Episodic):
     family: ClassVar[str] = "gradient-based"
     traits: ClassVar[Traits] = Traits(fixed_way=True, equivariant=False, order_free=False, embeds=False)
     least_query: ClassVar[int] = 0
+    schedule: ClassVar[Schedule] = "linear"
 
     train: Diet = Diet(way=5, shot=10, query=0, tasks=5)
     inner_steps: int = Field(default=5, ge=1, le=1000)
@@ -44,12 +46,11 @@ class Reptile(Episodic):
         """A network with a head for ``train.way`` classes that carries the inner Adam's moments."""
         return Network(backbone.build(size, channels), self.train.way, moments=True)
 
-    def optimiser(self, net: nn.Module, steps: int) -> Outer:
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
         """Plain descent on the pseudo-gradient, with ε for its rate."""
-        optimiser = torch.optim.SGD(net.parameters(), lr=self.meta_step)
-        return optimiser, LambdaLR(optimiser, lambda step: max(0.0, 1 - step / max(steps, 1)))
+        return torch.optim.SGD(net.parameters(), lr=self.meta_step)
 
-    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng) -> StepStats:
+    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng, progress: float = 0.0) -> StepStats:
         """Fill ``.grad`` with θ − mean φᵢ; the loss is the mean over tasks of the last mini-batch's."""
         tasks, network = expect(batch, Tasks), as_network(net)
         images = tasks.support_y.shape[1]

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field, field_validator
 from torch import nn
@@ -10,12 +11,14 @@ from robustmeta.adaptations.linear_probe import LinearProbe
 from robustmeta.config.components import Adaptation, Backbone, Diet, Method, component
 from robustmeta.core import Batch, StepStats, Tasks, Traits
 from robustmeta.functional.normalise import batch_statistics
-from robustmeta.methods.training import Outer, adam_cosine, complete, expect
+from robustmeta.methods.training import adam, complete, expect
 from robustmeta.nets import Network, as_network
 from robustmeta.rng import Rng
 
 
-@component("supervised", paper="Chen et al. 2019, A Closer Look at Few-shot Classification, section 3.2 (Baseline)")
+@component(
+    "supervised", version=2, paper="Chen et al. 2019, A Closer Look at Few-shot Classification, section 3.2 (Baseline)"
+)
 class Supervised(Method):
     """Cross-entropy over all source classes on batches of ``train.batch`` images.
 
@@ -48,11 +51,11 @@ class Supervised(Method):
         """A network with a head for all source classes."""
         return Network(backbone.build(size, channels), classes)
 
-    def optimiser(self, net: nn.Module, steps: int) -> Outer:
-        """Adam with a cosine."""
-        return adam_cosine(net, self.rate, steps)
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
+        """Adam."""
+        return adam(net, self.rate)
 
-    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng) -> StepStats:
+    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng, progress: float = 0.0) -> StepStats:
         """The gradient of the mean cross-entropy."""
         images, network = expect(batch, Batch), as_network(net)
         with batch_statistics() as statistics:

@@ -6,13 +6,11 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from pydantic import field_validator
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from robustmeta.config.components import Diet, Method
 from robustmeta.core import Batch, Tasks
 
 B = TypeVar("B", Tasks, Batch)
-Outer = tuple[torch.optim.Optimizer, LRScheduler]
 
 
 def expect(batch: Tasks | Batch, kind: type[B]) -> B:
@@ -22,10 +20,9 @@ def expect(batch: Tasks | Batch, kind: type[B]) -> B:
     return batch
 
 
-def adam_cosine(net: nn.Module, rate: float, steps: int) -> Outer:
-    """Adam whose rate falls to zero along half a cosine over the steps."""
-    optimiser = torch.optim.Adam(net.parameters(), lr=rate)
-    return optimiser, CosineAnnealingLR(optimiser, T_max=max(steps, 1))
+def adam(net: nn.Module, rate: float) -> torch.optim.Optimizer:
+    """Adam on all parameters."""
+    return torch.optim.Adam(net.parameters(), lr=rate)
 
 
 class Episodic(Method, ABC):

@@ -140,15 +140,15 @@ class Adapted:
 
 
 def _adapt(bench: Bench, part: Episodes, advance: Advance) -> Adapted:
+    rng = Rng(bench.seed, ("adapt",), part.number)
     if bench.embeddings is None:
-        rng = Rng(bench.seed, ("adapt",), part.number)
         x = to_float(bench.support[part.support])
         classifier = bench.adaptation.adapt(bench.net, x, part.support_y, part.way, rng)
         advance(bench.adaptation.passes(part.shape, len(part)))
         return Adapted(classifier, None)
     adaptation = bench.embeddings.adaptation
     z = bench.embeddings.of(bench.support, advance)[part.support]
-    head = adaptation.fit(z, part.support_y, part.way)
+    head = adaptation.fit(bench.net, z, part.support_y, part.way, rng)
     return Adapted(adaptation.classifier(bench.net, head), head)
 
 

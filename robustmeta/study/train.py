@@ -12,6 +12,7 @@ from torch import Tensor
 from robustmeta.config.components import Diet
 from robustmeta.config.study import Study
 from robustmeta.core import Batch, CellError, Domain, Tasks, TaskShape, copy_state, gather, sample, to_float
+from robustmeta.functional.schedules import share
 from robustmeta.rng import Rng
 from robustmeta.store.cells import Content
 from robustmeta.study.network import build
@@ -46,21 +47,24 @@ def train(work: Work, study: Study, domain: Domain, validator: Validator, advanc
     steps = study.budget.images // diet.images
     selecting = rule.select == "source_val"
     checks = check_steps(steps, rule.checks if selecting else 1)
-    optimiser, schedule = method.optimiser(net, steps)
+    optimiser = method.optimiser(net)
+    highest = [group["lr"] for group in optimiser.param_groups]
     started, spent, passes = time.perf_counter(), 0.0, 0
     best: tuple[float, int, dict[str, Tensor]] = (-1.0, 0, {})
     curve: list[tuple[int, int, float, float]] = []
     loss = math.nan
     for step in range(steps):
+        for group, rate in zip(optimiser.param_groups, highest, strict=True):
+            group["lr"] = rate * share(method.schedule, step / steps)
         optimiser.zero_grad(set_to_none=True)
-        stats = method.backward(net, batch(domain, diet, work.seed, step), Rng(work.seed, ("train",), [step]))
+        rng = Rng(work.seed, ("train",), [step])
+        stats = method.backward(net, batch(domain, diet, work.seed, step), rng, step / steps)
         if not math.isfinite(stats.loss):
             raise CellError(
                 f"the loss became {stats.loss} at step {step + 1} of {steps}; the last finite loss was {loss:.4g}"
             )
         loss, passes = stats.loss, passes + stats.passes
         optimiser.step()
-        schedule.step()
         advance(stats.passes)
         measured = math.nan
         if step + 1 in checks:

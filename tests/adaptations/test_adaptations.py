@@ -96,7 +96,7 @@ def test_finetune_without_steps_is_a_probe_under_the_supports_statistics() -> No
     got = learners.adapted(FineTune(steps=0, c=5.0), net, tasks)(tasks.query_x)[0]
     with batch_statistics() as statistics:
         z = F.normalize(net.body(tasks.support_x[0]), dim=-1).detach()
-    head = LinearProbe(c=5.0).fit(z[None], tasks.support_y, 3)
+    head = LinearProbe(c=5.0).fit(torch.nn.Identity(), z[None], tasks.support_y, 3, learners.task_rng(1))
     with given_statistics(statistics):
         torch.testing.assert_close(got, head(net.body(tasks.query_x[0]).detach()[None])[0], atol=1e-4, rtol=1e-4)
 

@@ -16,8 +16,14 @@ from robustmeta.rng import Rng
 
 METHODS = sorted(builtin("methods"))
 NORMS = ("auto", "batch", "support_plus_one", "per_step", "group", "none")
+NORMED = ("maml", "protonet", "reptile", "supervised")
 GOLDEN = Path(__file__).with_name("golden_learners.json")
-PAIRS = [(m, a) for m in METHODS for a in learners.adaptations(learners.small(m))]
+PAIRS = [
+    (m, a)
+    for m in METHODS
+    for a in (learners.adaptations(learners.small(m)) if m in ("maml", "supervised") else [learners.native(m)])
+]
+"""Every method with its own adaptation, and one network with a head and one without with all that they allow."""
 
 
 def learner(method: str, adaptation: str, norm: str = "auto"):
@@ -29,8 +35,10 @@ def learner(method: str, adaptation: str, norm: str = "auto"):
     return net, learners.adaptations(choices)[adaptation]
 
 
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize(("method", "adaptation"), PAIRS)
+@pytest.mark.parametrize(
+    ("method", "adaptation", "norm"),
+    [(m, a, n) for m, a in PAIRS for n in (NORMS if m in NORMED else ["auto", "batch"])],
+)
 def test_adaptation(method: str, adaptation: str, norm: str) -> None:
     net, adapt = learner(method, adaptation, norm)
     tasks = learners.made_tasks(3)
