@@ -10,7 +10,7 @@ from robustmeta.config.corrupting import CorruptionShift
 from robustmeta.config.entry import ShiftEntry
 from robustmeta.config.sequences import SequenceSet, SequenceShift
 from robustmeta.config.sets import SetShift
-from robustmeta.config.study import Learner, Study, Target
+from robustmeta.config.study import Learner, Placed, Study, Target
 from robustmeta.config.tasking import TaskingShift
 from robustmeta.registry import ComponentError, corruption_sets, entries, resolve, sequence_sets
 from robustmeta.shifts.corruption import Corruption
@@ -32,7 +32,9 @@ def study_schema() -> Schema:
     for name in ("Adaptation", "Method", "Source"):
         del defs[name]
     own = defs["Learner"]["properties"]
-    defs["Target"] = _any(Target, _entries("domains", Source, _pick(own, ("label",)), defs))
+    defs["Placed"] = _any(Placed, _entries("domains", Source, _pick(own, ("label",)), defs))
+    beside = _pick(defs["Target"]["properties"], ("label", "way", "shot", "query"))
+    defs["Target"] = _any(Target, _entries("domains", Source, beside, defs))
     defs["Learner"] = _any(Learner, _learners(_pick(own, ("label", "tune")), defs))
     corruptions = [*_corruptions(), _chains(), _sides(), _sets()]
     shifts = _any(ShiftEntry, [*corruptions, *_taskings(), *_sequences(), *_attacks(defs)])

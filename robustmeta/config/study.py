@@ -1,7 +1,7 @@
 """A study: what is trained, on what, and under which shifts it is measured. One YAML file, one frozen model."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     Field,
@@ -42,29 +42,52 @@ class _Labelled(Frozen):
     label: Label = ""
 
 
-class Target(Frozen):
+class _Shape(Frozen):
+    way: int | None = Field(default=None, ge=2)
+    shot: int | None = Field(default=None, ge=1)
+    query: int | None = Field(default=None, ge=1)
+
+
+class Placed(Frozen):
     """A domain under a label."""
 
     label: Label = ""
     source: SerializeAsAny[Source]
+
+    beside: ClassVar[type[Frozen]] = _Labelled
+    """The fields that stand beside those of the domain."""
 
     @model_validator(mode="before")
     @classmethod
     def _flat(cls, value: Any) -> Any:
         if not isinstance(value, dict) or "source" in value:
             return value
-        fields = dict(value)
-        label = {"label": fields.pop("label")} if "label" in fields else {}
+        fields, own = dict(value), cls.beside.model_fields
+        beside = {k: fields.pop(k) for k in own if k in fields}
         source, _ = attempt(
-            ((), lambda: build("domains", Source, fields, beside=("label",))),
-            ((), lambda: _Labelled.model_validate(label)),
+            ((), lambda: build("domains", Source, fields, beside=tuple(own))),
+            ((), lambda: cls.beside.model_validate(beside)),
         )
-        return {"source": source, **label}
+        return {"source": source, **beside}
 
     @model_serializer(mode="wrap")
     def _flatten(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         whole = handler(self)
-        return {"label": whole["label"], **whole["source"]}
+        source = whole.pop("source")
+        return {k: v for k, v in whole.items() if v is not None} | source
+
+
+class _Place(_Labelled, _Shape):
+    pass
+
+
+class Target(Placed, _Shape):
+    """A domain under a label, with a shape of tasks of its own where it differs from the evaluation's.
+
+    Learners that serve one number of classes are not measured on targets with another.
+    """
+
+    beside: ClassVar[type[Frozen]] = _Place
 
 
 class Validation(Frozen):
@@ -90,6 +113,11 @@ class Evaluation(Frozen):
     shot: int = Field(default=5, ge=1)
     query: int = Field(default=15, ge=1)
     episodes: int = Field(default=600, ge=2)
+
+    def at(self, target: "Target") -> "Evaluation":
+        """The tasks of a target, which may state a shape of its own."""
+        own = {k: v for k in _Shape.model_fields if (v := getattr(target, k)) is not None}
+        return self.model_copy(update=own)
 
 
 class Budget(Frozen):
@@ -185,7 +213,7 @@ class Study(Frozen):
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     threads: int = Field(default=2, ge=1)
     images: Canvas = Canvas()
-    sources: tuple[Target, ...] = Field(min_length=1)
+    sources: tuple[Placed, ...] = Field(min_length=1)
     targets: tuple[Target, ...] = Field(min_length=1)
     validation: Validation = Validation()
     evaluation: Evaluation = Evaluation()
@@ -217,8 +245,9 @@ class Study(Frozen):
         return self
 
 
-def _target_label(target: Target) -> Described:
-    return target.source.name, _choices(target.source, exclude_defaults=True)
+def _target_label(target: Placed) -> Described:
+    own = {k: v for k, v in target if k in _Shape.model_fields and v is not None}
+    return target.source.name, _choices(target.source, exclude_defaults=True) | own
 
 
 def _choices(component: Component, *, exclude_defaults: bool = False) -> dict[str, Any]:

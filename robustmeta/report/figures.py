@@ -31,13 +31,13 @@ class Strip:
     panels: tuple[Panel, ...]
 
 
-def shift_curves(found: Findings, colours: Mapping[str, str], chance: float) -> tuple[Strip, ...]:
+def shift_curves(found: Findings, colours: Mapping[str, str], chances: Mapping[str, float]) -> tuple[Strip, ...]:
     """A panel for each target and shift; every curve starts from clean."""
     strips: list[Strip] = []
     if not any(p.scored.score.there for p in found.points):
         return ()
     for i, target in enumerate(found.targets):
-        every = [p for n in found.learners for p in found.of(n, target)]
+        every, chance = [p for n in found.at(target) for p in found.of(n, target)], chances[target]
         lows = [p.scored.score.low for p in every if p.scored.score.there]
         bottom = 10 * math.floor(10 * max(0.0, min([*lows, chance])))
         shifts = dict.fromkeys(p.shift for p in every if p.axis != CLEAN)
@@ -57,7 +57,7 @@ def _panel(
     chance: float,
     name: str,
 ) -> Panel:
-    lines = {n: [p for p in found.of(n, target) if p.axis == CLEAN or p.shift == shift] for n in found.learners}
+    lines = {n: [p for p in found.of(n, target) if p.axis == CLEAN or p.shift == shift] for n in found.at(target)}
     for line in lines.values():
         line.sort(key=lambda p: p.step)
     curves = [_curve(line, colours[n], dashed=n in found.transductive) for n, line in lines.items()]

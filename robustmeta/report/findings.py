@@ -104,6 +104,10 @@ class Findings:
         """Labels of the targets."""
         return tuple(dict.fromkeys(p.target for p in self.points))
 
+    def at(self, target: str) -> tuple[str, ...]:
+        """The learners that are measured on a target, baselines last; one of a fixed way may serve others only."""
+        return tuple(n for n in self.learners if (ACCURACY, target, n) in self._index)
+
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics."""
@@ -154,7 +158,7 @@ def findings(results: Results) -> Findings:
     if not baseline and len(study.baselines) == 1 and not study.learners:
         baseline = study.baselines[0].label
     roles = dict(zip(frame["learner"].astype(str), frame["role"], strict=True))
-    learners = sorted(roles, key=lambda n: roles[n] == "baseline")
+    learners = [one.label for one in (*study.learners, *study.baselines) if one.label in roles]
     across = transductive if baseline not in transductive else frozenset(roles) - transductive
     rows = [row for row in frame.to_dict("records") if row["axis"] != FRAMES]  # stability has a table of its own
     points = tuple(_point(row, across, study) for row in rows)

@@ -66,9 +66,9 @@ def _verdict(found: Findings, axis: str, condition: str) -> Verdict:
 
 
 def _contest(found: Findings, target: str, axis: str) -> Contest:
-    scored = {n: found.over(n, target, axis) for n in found.learners}
-    rivals = _rivals(found)
-    apart = [n for n in found.meta if n not in rivals]
+    scored = {n: found.over(n, target, axis) for n in found.at(target)}
+    rivals = [n for n in _rivals(found) if n in scored]
+    apart = [n for n in found.meta if n in scored and n not in rivals]
     there = [n for n in rivals if scored[n].score.there]
     there.sort(key=lambda n: -scored[n].score.mean)
     reference = scored.get(found.baseline)

@@ -21,11 +21,15 @@ def overview(found: Findings, kind: str, learners: Sequence[str]) -> Table:
     parts += [_worst(found, learners, notes)] if len(axes) > 1 else []
     roles = {n: "" if n in found.meta else "baseline" for n in learners}
     groups = [
-        Group(t, tuple(Row(n, role, tuple(cells[t, n] for _, cells in parts)) for n, role in roles.items()))
+        Group(t, tuple(Row(n, roles[n], tuple(cells[t, n] for _, cells in parts)) for n in found.at(t) if n in roles))
         for t in found.targets
     ]
     columns = tuple(column for column, _ in parts)
     return Table(f"Accuracy in %, {kind} learners", "learner", columns, tuple(groups), tuple(notes.texts))
+
+
+def _there(found: Findings, target: str, learners: Sequence[str]) -> list[str]:
+    return [n for n in found.at(target) if n in learners]
 
 
 Cells = dict[tuple[str, str], Cell]
@@ -33,10 +37,12 @@ Cells = dict[tuple[str, str], Cell]
 
 def _condition(found: Findings, axis: str, learners: Sequence[str], notes: Notes) -> tuple[Column, Cells]:
     """The average over an axis, for every target and learner."""
-    shared, own = notes.split({(t, n): found.of(n, t, axis=axis) for t in found.targets for n in learners})
+    shared, own = notes.split(
+        {(t, n): found.of(n, t, axis=axis) for t in found.targets for n in _there(found, t, learners)}
+    )
     cells: Cells = {}
     for t in found.targets:
-        scores = {n: found.over(n, t, axis) for n in learners}
+        scores = {n: found.over(n, t, axis) for n in _there(found, t, learners)}
         top = best({n: s.score for n, s in scores.items()})
         cells |= {(t, n): cell(s, style(ACCURACY), first=n in top, marks=own[t, n]) for n, s in scores.items()}
     return Column(HEADS[axis], shared), cells
@@ -44,12 +50,13 @@ def _condition(found: Findings, axis: str, learners: Sequence[str], notes: Notes
 
 def _worst(found: Findings, learners: Sequence[str], notes: Notes) -> tuple[Column, Cells]:
     """The lowest point of every target and learner and where it lies, which may be elsewhere for each: no gain."""
-    points = {(t, n): found.worst(n, t) for t in found.targets for n in learners}
+    points = {(t, n): found.worst(n, t) for t in found.targets for n in _there(found, t, learners)}
     shared, own = notes.split({key: [p] for key, p in points.items()})
     cells: Cells = {}
     for t in found.targets:
-        top = best({n: points[t, n].scored.score for n in learners})
-        for n in learners:
+        there = _there(found, t, learners)
+        top = best({n: points[t, n].scored.score for n in there})
+        for n in there:
             p = points[t, n]
             bare = Scored(p.scored.score, NOTHING)
             cells[t, n] = cell(bare, style(ACCURACY), first=n in top, marks=own[t, n], where=p.where)

@@ -46,13 +46,16 @@ class Page:
     tuning: facts.Listing | None
     study: str
     chance: str
+    shape: str
 
 
 def page(results: Results) -> Page:
     """What the report of a study says."""
     study, found = results.study, findings(results)
     palette = colours([one.label for one in (*study.learners, *study.baselines)])
-    chance = 1 / study.evaluation.way
+    tasks = [study.evaluation.at(t) for t in study.targets]
+    shapes = [f"{e.way}-way {e.shot}-shot" for e in tasks]
+    chances = {t.label: 1 / study.evaluation.at(t).way for t in study.targets}
     return Page(
         results=results,
         found=found,
@@ -62,7 +65,7 @@ def page(results: Results) -> Page:
         sets=facts.sets(results, found),
         stability=facts.stability(results, found),
         parts=tuple(_part(found, target) for target in found.targets),
-        curves=figures.shift_curves(found, palette, chance),
+        curves=figures.shift_curves(found, palette, chances),
         training=figures.training_curves(results.training, palette),
         sheets=images.sheets(results, found),
         protocol=facts.protocol(results, found),
@@ -70,13 +73,16 @@ def page(results: Results) -> Page:
         costs=facts.costs(results.costs),
         tuning=facts.tuning(results.tuning),
         study=facts.resolved(study),
-        chance=f"{100 * chance:.3g}%",
+        chance=" or ".join(dict.fromkeys(f"{100 * c:.3g}%" for c in chances.values())),
+        shape=" or ".join(dict.fromkeys(shapes)),
     )
 
 
 def _part(found: Findings, target: str) -> Part:
     def tables(metric: str, *, every: bool) -> tuple[grid.Table, ...]:
-        kinds = found.kinds()
+        kinds = [
+            (kind, there) for kind, names in found.kinds() if (there := [n for n in names if n in found.at(target)])
+        ]
         return tuple(layout.by_shift(found, target, kind, names, metric, every=every) for kind, names in kinds)
 
     others = [m for m in found.metrics if m != ACCURACY]

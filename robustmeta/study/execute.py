@@ -9,7 +9,7 @@ import torch
 
 from robustmeta.config.components import Adaptation, EmbeddingAdaptation, Source
 from robustmeta.config.find import build
-from robustmeta.config.study import Study, Target
+from robustmeta.config.study import Learner, Study, Target
 from robustmeta.core import CellError, DataError, Episodes, StudyError
 from robustmeta.rng import Rng
 from robustmeta.shifts.shift import TaskStage
@@ -137,14 +137,14 @@ class Worker:
     def _train(self, unit: Unit) -> list[Done]:
         (work,) = unit.work
         domain = self.data.domain(self._sources())
-        content = train(work, self.study, domain, self._validator(), self.progress.advance)
+        content = train(work, self.study, domain, self._validator(work.learner), self.progress.advance)
         self.store.write(work.cell, content)
         return [Done(work.name, "")]
 
     def _tune(self, unit: Unit) -> list[Done]:
         (work,) = unit.work
         net = self._network(work, work.cell.parents[0])
-        self.store.write(work.cell, tune(work, net, self._validator(), self.progress.advance))
+        self.store.write(work.cell, tune(work, net, self._validator(work.learner), self.progress.advance))
         return [Done(work.name, "")]
 
     def _sources(self) -> list[Source]:
@@ -154,10 +154,10 @@ class Worker:
         classes = len(self.data.domain(self._sources()).classes)
         return load(self.study, work.learner, classes, self.store, train_key)
 
-    def _validator(self) -> Validator:
+    def _validator(self, learner: Learner) -> Validator:
         rule, seed = self.study.validation, self.study.evaluation.seed
         sources = validation_sources(self.study)
-        episodes = self.data.episodes(sources, validation_shape(self.study), seed, rule.episodes)
+        episodes = self.data.episodes(sources, validation_shape(self.study, learner), seed, rule.episodes)
         return Validator(self.data.domain(sources), episodes, seed, self.study.backbone)
 
     def _evaluate(self, unit: Unit) -> list[Done]:
@@ -195,7 +195,8 @@ class Worker:
 
     def _episodes(self, target: Target) -> Episodes:
         evaluation = self.study.evaluation
-        return self.data.episodes([target.source], evaluation_shape(self.study), evaluation.seed, evaluation.episodes)
+        shape = evaluation_shape(self.study, target)
+        return self.data.episodes([target.source], shape, evaluation.seed, evaluation.episodes)
 
     def _bench(self, work: Work) -> Bench:
         if work.target is None or work.shift is None:

@@ -223,8 +223,9 @@ def _costs(plan: Plan, store: Store) -> pd.DataFrame:
 def _protocol(plan: Plan, store: Store, baseline: str) -> dict[str, str]:
     study, e, v = plan.study, plan.study.evaluation, plan.study.validation
     backbone = ", ".join(f"{k} {x}" for k, x in study.backbone.model_dump(mode="json").items() if k != "name")
+    shapes = dict.fromkeys(f"{s.way}-way {s.shot}-shot, {s.query} queries a class" for s in map(e.at, study.targets))
     facts = {
-        "tasks": f"{e.episodes} episodes a target, {e.way}-way {e.shot}-shot, {e.query} queries a class, "
+        "tasks": f"{e.episodes} episodes a target, {' or '.join(shapes)}, "
         f"seed {e.seed}; the same for every learner, baseline and shift",
         "training seeds": ", ".join(map(str, study.seeds)),
         "budget": f"{study.budget.images:,} images from the sampler, the same for every learner and baseline",
@@ -232,7 +233,8 @@ def _protocol(plan: Plan, store: Store, baseline: str) -> dict[str, str]:
         "images": f"{study.images.size} x {study.images.size} pixels, {study.images.channels} channel(s)",
         "augmentation": "none, for all",
         "checkpoint": f"{v.select} ({v.checks} checks)" if v.select == "source_val" else "last",
-        "selection": f"{v.episodes} {v.way}-way {v.shot}-shot tasks of held-out source classes (split {v.split})",
+        "selection": f"{v.episodes} {v.way}-way {v.shot}-shot tasks of held-out source classes (split {v.split}); "
+        "learners that serve one number of classes are validated on as many",
         "baseline": f"{baseline}: the best of the baselines on source validation" if baseline else "none",
     }
     for w in plan.work:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustmeta.config.components import Adaptation, Attack, Backbone, EmbeddingAdaptation, Source
-from robustmeta.config.study import Learner, Study, Target
+from robustmeta.config.study import Learner, Study, Target, Validation
 from robustmeta.core import Episodes, StudyError, TaskShape, sample
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Cell, Store
@@ -127,14 +127,27 @@ def validation_sources(study: Study) -> list[Source]:
     return out
 
 
-def evaluation_shape(study: Study) -> TaskShape:
-    """The shape of the tasks that learners are measured on."""
-    return TaskShape(study.evaluation.way, study.evaluation.shot, study.evaluation.query)
+def evaluation_shape(study: Study, target: Target) -> TaskShape:
+    """The shape of the tasks that learners are measured on in a target."""
+    tasks = study.evaluation.at(target)
+    return TaskShape(tasks.way, tasks.shot, tasks.query)
 
 
-def validation_shape(study: Study) -> TaskShape:
-    """The shape of the tasks that choices are selected on."""
-    return TaskShape(study.validation.way, study.validation.shot, study.validation.query)
+def rule_for(study: Study, learner: Learner) -> Validation:
+    """How a learner's choices are selected: one that serves one number of classes is validated on as many."""
+    method, rule = learner.method, study.validation
+    return rule.model_copy(update={"way": method.diet().way}) if method.traits.fixed_way else rule
+
+
+def validation_shape(study: Study, learner: Learner) -> TaskShape:
+    """The shape of the tasks that a learner's choices are selected on."""
+    rule = rule_for(study, learner)
+    return TaskShape(rule.way, rule.shot, rule.query)
+
+
+def serves(learner: Learner, way: int) -> bool:
+    """Whether a learner can be measured on tasks of that many classes."""
+    return not learner.method.traits.fixed_way or learner.method.diet().way == way
 
 
 class Planner:
@@ -144,20 +157,22 @@ class Planner:
         self.study, self.data = study, data
         self.validation = validation_sources(study)
         self._check_way()
-        self.val_episodes = self._episodes(self.validation, validation_shape(study), study.validation.episodes)
         self.points = points(study)
 
     def _episodes(self, sources: list[Source], shape: TaskShape, count: int) -> Episodes:
         return self.data.episodes(sources, shape, self.study.evaluation.seed, count)
 
+    def _validation(self, learner: Learner) -> Episodes:
+        return self._episodes(self.validation, validation_shape(self.study, learner), self.study.validation.episodes)
+
     def _check_way(self) -> None:
         for learner in (*self.study.learners, *self.study.baselines):
-            ways = {learner.method.diet().way, self.study.evaluation.way, self.study.validation.way}
-            if learner.method.traits.fixed_way and len(ways) > 1:
+            ways = sorted({self.study.evaluation.at(target).way for target in self.study.targets})
+            if not any(serves(learner, way) for way in ways):
                 raise StudyError(
-                    f"learner {learner.label}: {learner.method.name} serves one way only; train.way is "
-                    f"{learner.method.diet().way}, evaluation.way {self.study.evaluation.way}, validation.way "
-                    f"{self.study.validation.way}: make them equal"
+                    f"learner {learner.label}: {learner.method.name} serves one way only, its train.way, which is "
+                    f"{learner.method.diet().way}; the evaluation asks for {', '.join(map(str, ways))}: set train.way "
+                    f"to one of these"
                 )
 
     def units(self) -> list[Unit]:
@@ -167,14 +182,15 @@ class Planner:
         tune = [self._tune(t) for t in train]
         out = [Unit((w,)) for w in (*train, *tune)]
         for target in self.study.targets:
-            episodes = self._episodes([target.source], evaluation_shape(self.study), self.study.evaluation.episodes)
-            for w in tune:
+            shape = evaluation_shape(self.study, target)
+            episodes = self._episodes([target.source], shape, self.study.evaluation.episodes)
+            for w in (w for w in tune if serves(w.learner, shape.way)):
                 out += self._evaluate(w, target, episodes)
         return out
 
     def _train(self, learner: Learner, seed: int) -> Work:
         study, method, diet = self.study, learner.method, learner.method.diet()
-        v = study.validation
+        v = rule_for(study, learner)
         spec = {
             "method": method.identity(),
             "validate": method.adaptation().identity(),
@@ -196,7 +212,7 @@ class Planner:
             sample(domain, TaskShape(diet.way, diet.shot, diet.query), seed, 0, 1)  # enough classes and images?
         checks = len(check_steps(steps, v.checks if v.select == "source_val" else 1))
         passes = steps * method.passes() + checks * measuring_passes(
-            method.adaptation(), study.backbone, self.val_episodes
+            method.adaptation(), study.backbone, self._validation(learner)
         )
         return Work(Cell("train", spec), learner, seed, passes)
 
@@ -205,12 +221,13 @@ class Planner:
         spec = {
             "adaptation": learner.adapt.identity(),
             "grid": learner.tune,
-            "validation": study.validation.model_dump(exclude={"select", "checks"}),
+            "validation": rule_for(study, learner).model_dump(exclude={"select", "checks"}),
             "validation_seed": study.evaluation.seed,
             "validation_sources": [self.data.identity(s) for s in self.validation],
         }
         tried = choices(learner)[:1] if embedded(learner.adapt, study.backbone) else choices(learner)
-        passes = sum(measuring_passes(adapt, study.backbone, self.val_episodes) for adapt in tried)
+        episodes = self._validation(learner)
+        passes = sum(measuring_passes(adapt, study.backbone, episodes) for adapt in tried)
         return Work(Cell("tune", spec, (train.cell.key,)), learner, train.seed, passes)
 
     def _evaluate(self, tune: Work, target: Target, episodes: Episodes) -> list[Unit]:
@@ -220,7 +237,7 @@ class Planner:
             support = json.dumps([tasking_identity(shift.tasking), chain_identity(shift.support)], sort_keys=True)
             spec = {
                 "target": self.data.identity(target.source),
-                "evaluation": self.study.evaluation.model_dump(),
+                "evaluation": self.study.evaluation.at(target).model_dump(),
                 "shift": identity(shift),
             }
             cell, passes = Cell("evaluate", spec, (tune.cell.key,)), self._cost(shift, episodes, embeds)

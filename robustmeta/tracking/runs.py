@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from robustmeta.config.study import Learner, Study, Target
+from robustmeta.config.study import Learner, Placed, Study
 from robustmeta.store.palette import colours
 from robustmeta.store.results import Results
 from robustmeta.tracking.curves import Point, accuracies, curves, set_summary, stability, summary, training
@@ -147,6 +147,6 @@ def data_sets(study: Study) -> list[DataSet]:
     return [_data_set(target, context) for target, context in places]
 
 
-def _data_set(target: Target, context: str) -> DataSet:
+def _data_set(target: Placed, context: str) -> DataSet:
     origin = json.dumps(target.source.identity(), sort_keys=True)
     return DataSet(target.label, hashlib.sha256(origin.encode()).hexdigest()[:12], origin, context)

@@ -128,7 +128,7 @@ def test_query_labels_are_the_episodes_labels(finished: Any) -> None:
     _, planned, store, _ = finished
     study = planned.study
     domain = Data(study.images).domain([study.targets[0].source])
-    labels = sample(domain, evaluation_shape(study), 0, 0, 12).query_y.flatten().tolist()
+    labels = sample(domain, evaluation_shape(study, study.targets[0]), 0, 0, 12).query_y.flatten().tolist()
     clean = next(w for w in planned.work if w.shift and not w.shift.axis)
     assert store.table(clean.cell.key, "queries")["label"].tolist() == labels
 
@@ -172,7 +172,7 @@ def test_each_image_is_corrupted_and_embedded_once(tmp_path: Path, monkeypatch: 
     }
     planned, _, _ = run(tmp_path, **changes)
     domain = Data(planned.study.images).domain([planned.study.targets[0].source])
-    rows = len(sample(domain, evaluation_shape(planned.study), 0, 0, 600).rows())
+    rows = len(sample(domain, evaluation_shape(planned.study, planned.study.targets[0]), 0, 0, 600).rows())
     assert corrupted == dict.fromkeys(corrupted, rows)
     assert len(corrupted) == 2
     assert max(embedded.values()) == 3 * rows  # clean and two severities, one network
