@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from robustmeta.corruptions.apply import corrupt
     from robustmeta.corruptions.decorator import corruption
     from robustmeta.corruptions.transform import Corrupt
+    from robustmeta.estimator import load
     from robustmeta.rng import Rng
     from robustmeta.shifts.corruption import Corruption
 
@@ -31,6 +32,7 @@ _HOMES = {
     "Tasks": "core",
     "corrupt": "corruptions.apply",
     "corruption": "corruptions.decorator",
+    "load": "estimator",
     "load_study": "api",
     "plan": "api",
     "results": "api",
@@ -48,6 +50,7 @@ __all__ = [
     "Tasks",
     "corrupt",
     "corruption",
+    "load",
     "load_study",
     "plan",
     "results",

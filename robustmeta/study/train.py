@@ -82,6 +82,7 @@ def train(work: Work, study: Study, domain: Domain, validator: Validator, advanc
         )
     columns = ["step", "images", "loss", "val_accuracy"]
     protocol = {
+        "classes": len(domain.classes),
         "selection": rule.select,
         "selected_step": best[1],
         "steps": steps,
