@@ -119,17 +119,24 @@ def _doc(found: object) -> str:
 
 
 def check(name: str, sheet: Path | None) -> dict[str, Any]:
-    """Test a corruption, tasking or sequence and, with ``sheet``, draw a corruption into that PNG file.
+    """Test a component and, with ``sheet``, draw a corruption into that PNG file.
 
     Raises:
         ComponentError: the name stands for something else.
     """
+    from robustmeta import testing
     from robustmeta.core import CellError
     from robustmeta.report.sheet import corruption_sheet
-    from robustmeta.testing import check_corruption, check_sequence, check_tasking
 
     kind, made = find(name)
-    checks = {"corruptions": check_corruption, "taskings": check_tasking, "sequences": check_sequence}
+    checks: dict[str, Callable[[Any], list[testing.Finding]]] = {
+        "corruptions": testing.check_corruption,
+        "taskings": testing.check_tasking,
+        "sequences": testing.check_sequence,
+        "methods": lambda cls: testing.check_method(cls()),
+        "adaptations": lambda cls: testing.check_adaptation(cls()),
+        "attacks": lambda cls: testing.check_attack(cls()),
+    }
     if kind not in checks:
         raise ComponentError(f"{name} is one of the {kind}; `robustmeta check` tests {', '.join(checks)}")
     if sheet and kind != "corruptions":

@@ -1,10 +1,21 @@
 """Checks for authors of components; our own components go through them too."""
 
+from robustmeta.testing.adaptations import check_adaptation
 from robustmeta.testing.attacks import check_attack
 from robustmeta.testing.corruptions import check_corruption
 from robustmeta.testing.domains import check_domain
 from robustmeta.testing.finding import Finding
+from robustmeta.testing.methods import check_method
 from robustmeta.testing.sequences import check_sequence
 from robustmeta.testing.taskings import check_tasking
 
-__all__ = ["Finding", "check_attack", "check_corruption", "check_domain", "check_sequence", "check_tasking"]
+__all__ = [
+    "Finding",
+    "check_adaptation",
+    "check_attack",
+    "check_corruption",
+    "check_domain",
+    "check_method",
+    "check_sequence",
+    "check_tasking",
+]
