@@ -29,7 +29,7 @@ class CaseAttack(Attack):
     def perturb(self, classifier: Any, x: Any, y: Any, eps: float, rng: Any) -> Any:
         return x
 
-    def passes(self) -> int:
+    def passes(self, way: int) -> int:
         return 1
 
 
@@ -73,7 +73,14 @@ def case(
         sets=pd.DataFrame(columns=list(COLUMNS)),
         training=pd.DataFrame(_training(labels, seeds)),
         tuning=pd.DataFrame(
-            {"learner": n, "seed": s, "choice": f"penalty {p}", "val_accuracy": 0.9 - p / 10, "chosen": p == 0.1}
+            {
+                "learner": n,
+                "seed": s,
+                "choice": f"penalty {p}",
+                "val_accuracy": 0.9 - p / 10,
+                "chosen": p == 0.1,
+                "permutation_spread": 0.0125,
+            }
             for n in labels
             for s in seeds
             for p in (0.1, 1.0)

@@ -158,7 +158,14 @@ def _training(labels: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
 def _tuning(labels: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"learner": n, "seed": s, "choice": f"penalty {p}", "val_accuracy": 0.8 - p / 10, "chosen": p == 0.1}
+            {
+                "learner": n,
+                "seed": s,
+                "choice": f"penalty {p}",
+                "val_accuracy": 0.8 - p / 10,
+                "chosen": p == 0.1,
+                "permutation_spread": 0.0125,
+            }
             for n in labels
             for s in seeds
             for p in (0.1, 1.0)

@@ -135,6 +135,9 @@ def _settings(fields: dict[str, object]) -> str:
     return f"{fields['name']}: {rest}" if rest else str(fields["name"])
 
 
+SPREAD = "spread over orders of support and classes, points (none: cannot matter)"
+
+
 def tuning(table: pd.DataFrame) -> Listing | None:
     """Each choice that was tried on source validation, its accuracy, and which seeds chose it."""
     rows: list[tuple[str, ...]] = []
@@ -142,8 +145,11 @@ def tuning(table: pd.DataFrame) -> Listing | None:
         seeds = [str(row["seed"]) for row in tried if row["chosen"]]
         accuracy = mean(tried, "val_accuracy")
         value = "diverged" if math.isnan(accuracy) else f"{100 * accuracy:.1f}"
-        rows.append((learner, choice, value, f"seed {', '.join(seeds)}" if seeds else ""))
-    columns = ("learner", "choice", "validation accuracy, % (mean over seeds)", "chosen for")
+        chosen = [row for row in tried if row["chosen"]]
+        spread = mean(chosen, "permutation_spread") if chosen else math.nan
+        told = "" if math.isnan(spread) else f"{100 * spread:.1f}"
+        rows.append((learner, choice, value, f"seed {', '.join(seeds)}" if seeds else "", told))
+    columns = ("learner", "choice", "validation accuracy, % (mean over seeds)", "chosen for", SPREAD)
     return Listing("Test-time choices tried on source validation", columns, tuple(rows)) if rows else None
 
 

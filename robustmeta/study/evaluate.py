@@ -160,7 +160,7 @@ def _measure(
     if isinstance(shift.attack, Attack):
         classifier = adapted.classifier.select(slice(0, len(episodes)))
         x = _attack(bench, point, episodes, classifier, shift.attack)
-        advance(episodes.query.numel() * (shift.attack.passes() + 1))
+        advance(episodes.query.numel() * (shift.attack.passes(episodes.way) + 1))
         with torch.no_grad():
             return _frame(classifier(x), episodes), to_bytes(x[0, :EXAMPLES])
     if shift.sequence:

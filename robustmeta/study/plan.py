@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from robustmeta.config.study import Learner, Study, Target, Validation
 from robustmeta.core import Episodes, StudyError, TaskShape, sample
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Cell, Store
+from robustmeta.study import permute
 from robustmeta.study.data import Data
 from robustmeta.study.shifts import chain_identity, identity, points, tasking_identity
 
@@ -228,6 +229,9 @@ class Planner:
         tried = choices(learner)[:1] if embedded(learner.adapt, study.backbone) else choices(learner)
         episodes = self._validation(learner)
         passes = sum(measuring_passes(adapt, study.backbone, episodes) for adapt in tried)
+        if not (permute.free(learner.method.traits) or embedded(learner.adapt, study.backbone)):
+            again = permute.permuted(episodes, learner.method.traits, study.evaluation.seed)
+            passes += measuring_passes(learner.adapt, study.backbone, again)
         return Work(Cell("tune", spec, (train.cell.key,)), learner, train.seed, passes)
 
     def _evaluate(self, tune: Work, target: Target, episodes: Episodes) -> list[Unit]:
@@ -241,7 +245,8 @@ class Planner:
                 "shift": identity(shift),
             }
             cell, passes = Cell("evaluate", spec, (tune.cell.key,)), self._cost(shift, episodes, embeds)
-            groups.setdefault(support, []).append(Work(cell, tune.learner, tune.seed, passes, target, shift))
+            noted = _noted(shift, episodes.way)
+            groups.setdefault(support, []).append(Work(cell, tune.learner, tune.seed, passes, target, noted))
         adapting = 0 if embeds else tune.learner.adapt.passes(episodes.shape, len(episodes))
         return [Unit(tuple(g), adapting) for g in groups.values()]
 
@@ -250,11 +255,17 @@ class Planner:
         if shift.sequence:
             return shift.sequence.frames * (len(queried(episodes, shift)) if embeds else queries)
         if isinstance(shift.attack, Attack):
-            return queries * (shift.attack.passes() + 1)
+            return queries * (shift.attack.passes(episodes.way) + 1)
         if not embeds:
             return queries
         views = len({json.dumps(chain_identity(c), sort_keys=True) for c in (shift.support, shift.query)} - {"[]"})
         return len(episodes.rows()) * (views if shift.support or shift.query else 1)
+
+
+def _noted(shift: Shift, way: int) -> Shift:
+    """The shift with what its attack says of tasks of so many classes."""
+    notes = shift.attack.notes(way) if isinstance(shift.attack, Attack) else ()
+    return replace(shift, notes=(*shift.notes, *notes)) if notes else shift
 
 
 def choices(learner: Learner) -> list[Adaptation]:

@@ -18,7 +18,9 @@ from robustmeta.testing.finding import Finding, Wrong, examine
 
 Norm = Literal["linf", "l2"]
 TASKS, QUERIES, WAY, SIZE = 2, 6, 4, 12
-SLACK = 1e-5
+SLACK = 1e-6
+HARMLESS = 1e-6
+"""Part of eps at which nothing falls, so that an attack makes all passes that it ever makes."""
 
 
 def check_attack(attack: Attack, norm: Norm = "linf", eps: float = 0.05, *, coupled: bool = False) -> list[Finding]:
@@ -150,12 +152,15 @@ def _untouched(siege: Siege) -> str:
 
 
 def _passes(siege: Siege) -> str:
-    siege.classifier.seen = 0
-    siege.perturb(siege.eps)
-    got, want = siege.classifier.seen / siege.y.numel(), siege.attack.passes()
-    if got != want:
-        raise Wrong(f"passes() says {want} forward passes a query image; it makes {got:g}")
-    return f"{want} forward passes a query image"
+    most = 0.0
+    for eps in (siege.eps, HARMLESS * siege.eps):
+        siege.classifier.seen = 0
+        siege.perturb(eps)
+        most = max(most, siege.classifier.seen / siege.y.numel())
+    allowed = siege.attack.passes(WAY)
+    if most > allowed:
+        raise Wrong(f"passes({WAY}) says {allowed} forward passes a query image at most; it makes {most:g}")
+    return f"{most:g} forward passes a query image of at most {allowed}"
 
 
 CHECKS: Mapping[str, Callable[[Siege], str]] = {

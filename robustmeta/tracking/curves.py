@@ -142,6 +142,17 @@ def summary(rows: Sequence[Accuracy]) -> list[Point]:
     return [Point(f"summary/{k}", 0, round(v, 4), time) for k, v in values.items() if math.isfinite(v)]
 
 
+def spread(results: Results, learner: str, time: int, seed: int | None = None) -> list[Point]:
+    """``summary/permutation_spread`` at step 0, over the seeds or of one; none where it is zero by construction."""
+    table = results.tuning
+    if not len(table):
+        return []
+    mine = table[table["chosen"] & (table["learner"] == learner)]
+    values = [float(v) for v in (mine if seed is None else mine[mine["seed"] == seed])["permutation_spread"]]
+    found = _mean(values)
+    return [Point("summary/permutation_spread", 0, round(found, 4), time)] if math.isfinite(found) else []
+
+
 def set_summary(results: Results, learner: str, time: int) -> list[Point]:
     """``summary/<measure>/<set>/<target>`` at step 0 for one learner over all seeds; what is undefined is left out."""
     rows = results.sets[["learner", "target", "group", "measure", "mean"]].itertuples(index=False, name=None)

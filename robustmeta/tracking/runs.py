@@ -10,7 +10,7 @@ from typing import Any
 from robustmeta.config.study import Learner, Placed, Study
 from robustmeta.store.palette import colours
 from robustmeta.store.results import Results
-from robustmeta.tracking.curves import Point, accuracies, curves, set_summary, stability, summary, training
+from robustmeta.tracking.curves import Point, accuracies, curves, set_summary, spread, stability, summary, training
 
 REPORT, LEARNER, SEED = "report", "learner", "seed"
 
@@ -74,7 +74,7 @@ def _learner(results: Results, label: str, tags: dict[str, str], params: dict[st
     params = params | {"seeds": " ".join(map(str, results.study.seeds))}
     latest = _span(results, label)[1]
     whole = set_summary(results, label, latest) + stability(results, label, latest)
-    points = curves(rows, results.study) + summary(rows) + whole
+    points = curves(rows, results.study) + summary(rows) + spread(results, label, latest) + whole
     return Run(LEARNER, label, tags, *_span(results, label), label, "", params, tuple(points))
 
 
@@ -82,7 +82,8 @@ def _seed(results: Results, label: str, seed: int, tags: dict[str, str], params:
     rows, (start, end) = accuracies(results, label, seed), _span(results, label, seed)
     tags = _tags(results, SEED) | tags | {"robustmeta.seed": str(seed)} | _incomplete(results, label, str(seed))
     params = params | {"seed": str(seed)} | _chosen(results, label, seed)
-    points = curves(rows, results.study) + summary(rows) + training(results, label, seed, start)
+    points = curves(rows, results.study) + summary(rows) + spread(results, label, end, seed)
+    points += training(results, label, seed, start)
     return Run(SEED, f"{label} seed {seed}", tags, start, end, label, str(seed), params, tuple(points))
 
 
