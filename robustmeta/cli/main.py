@@ -34,6 +34,10 @@ Overrides = Annotated[
 ]
 Plugins = Annotated[list[str] | None, typer.Option("--plugin", metavar="FILE", help="Python files to load first.")]
 Root = Annotated[Path, typer.Option("--root", help="Where results are kept.")]
+Smoke = Annotated[
+    bool,
+    typer.Option("--smoke", help="A few steps and tasks on drawn glyphs instead of the study's data, to see it run."),
+]
 Json = Annotated[bool, typer.Option("--json", callback=_remember, help="Print one JSON object on standard output.")]
 RUNS = Path("mlruns")
 
@@ -49,7 +53,12 @@ def main(
 
 @app.command()
 def run(
-    study: StudyFile, overrides: Overrides = None, plugin: Plugins = None, root: Root = RUNS, as_json: Json = False
+    study: StudyFile,
+    overrides: Overrides = None,
+    plugin: Plugins = None,
+    root: Root = RUNS,
+    smoke: Smoke = False,
+    as_json: Json = False,
 ) -> None:
     """Compute what is missing of a study, track it in MLflow, print the results."""
     with output.quiet(as_json):
@@ -57,7 +66,7 @@ def run(
         from robustmeta.cli.progress import watch
         from robustmeta.report.terminal import short
 
-        loaded = api.load_study(study, overrides or (), plugin or ())
+        loaded = api.load_study(study, overrides or (), plugin or (), smoke=smoke)
         with watch() as progress:
             finished = api.run(loaded, root, progress)
     outcome = finished.results.outcome
@@ -69,7 +78,15 @@ def run(
         typer.echo(show.cells(outcome))
         typer.echo(f"curves and report: {shlex.join(['robustmeta', 'ui', *where])}")
     if finished.warning:
-        again = ["robustmeta", "sync", study, *(overrides or ()), *(f"--plugin={p}" for p in plugin or ()), *where]
+        again = [
+            "robustmeta",
+            "sync",
+            study,
+            *(overrides or ()),
+            *(f"--plugin={p}" for p in plugin or ()),
+            *["--smoke"] * smoke,
+            *where,
+        ]
         typer.echo(f"MLflow is behind: {finished.warning}; later: {shlex.join(again)}", err=True)
     for cell, reason in outcome.failures.items():
         typer.echo(f"failed: {cell}: {reason}", err=True)
@@ -79,13 +96,18 @@ def run(
 
 @app.command()
 def plan(
-    study: StudyFile, overrides: Overrides = None, plugin: Plugins = None, root: Root = RUNS, as_json: Json = False
+    study: StudyFile,
+    overrides: Overrides = None,
+    plugin: Plugins = None,
+    root: Root = RUNS,
+    smoke: Smoke = False,
+    as_json: Json = False,
 ) -> None:
     """Show what a run would compute, what is there, and the images that each cell sends through a network."""
     with output.quiet(as_json):
         from robustmeta import api
 
-        loaded = api.load_study(study, overrides or (), plugin or ())
+        loaded = api.load_study(study, overrides or (), plugin or (), smoke=smoke)
         rows = api.plan(loaded, root).rows
     if as_json:
         output.emit(show.plan(loaded.name, rows))
@@ -100,20 +122,23 @@ def report(
     plugin: Plugins = None,
     root: Root = RUNS,
     out: Annotated[Path | None, typer.Option("--out", help="The HTML file; next to the results if not given.")] = None,
+    smoke: Smoke = False,
 ) -> None:
     """Write the report of a study as one HTML file; nothing is computed."""
     from robustmeta import api
 
-    loaded = api.load_study(study, overrides or (), plugin or ())
+    loaded = api.load_study(study, overrides or (), plugin or (), smoke=smoke)
     typer.echo(api.report(loaded, out or root / "reports" / f"{loaded.name}.html", root))
 
 
 @app.command()
-def sync(study: StudyFile, overrides: Overrides = None, plugin: Plugins = None, root: Root = RUNS) -> None:
+def sync(
+    study: StudyFile, overrides: Overrides = None, plugin: Plugins = None, root: Root = RUNS, smoke: Smoke = False
+) -> None:
     """Bring MLflow up to date with the stored results; nothing is computed, nothing is doubled."""
     from robustmeta import api
 
-    tracked = api.sync(api.load_study(study, overrides or (), plugin or ()), root)
+    tracked = api.sync(api.load_study(study, overrides or (), plugin or (), smoke=smoke), root)
     typer.echo(f"experiment {tracked.experiment_id} at {tracked.tracking_uri}")
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from robustmeta.config.explain import Written, explain
 from robustmeta.config.overrides import Override, OverrideError, apply
+from robustmeta.config.smoke import smoke as in_small
 from robustmeta.config.study import Study
 from robustmeta.config.yaml import Document, YamlError, read
 from robustmeta.core import StudyError
@@ -24,8 +25,12 @@ class StudyErrors(StudyError):
         self.errors = tuple(errors)
 
 
-def load_study(path: str | os.PathLike[str], overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> Study:
+def load_study(
+    path: str | os.PathLike[str], overrides: Sequence[str] = (), plugins: Sequence[str] = (), *, smoke: bool = False
+) -> Study:
     """A study from a YAML file, after ``key.path=value`` overrides. Plug-in files are run first.
+
+    ``smoke``: the study in small, on drawn glyphs instead of its data.
 
     Raises:
         StudyErrors: the file, an override or a plug-in is wrong; its text lists all errors with their places.
@@ -34,9 +39,10 @@ def load_study(path: str | os.PathLike[str], overrides: Sequence[str] = (), plug
     document = _document(os.fspath(path))
     written = _overridden(os.fspath(path), document, overrides)
     try:
-        return Study.model_validate(written.value)
+        study = Study.model_validate(written.value)
     except ValidationError as error:
         raise StudyErrors(explain(error, written)) from None
+    return in_small(study) if smoke else study
 
 
 def _load_plugins(plugins: Sequence[str]) -> None:

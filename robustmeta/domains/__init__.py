@@ -5,4 +5,5 @@ TABLE: dict[str, str] = {
     "folder": "robustmeta.domains.folder:Folder",
     "glyphs": "robustmeta.domains.glyphs:Glyphs",
     "omniglot": "robustmeta.domains.omniglot:Omniglot",
+    "split_folder": "robustmeta.domains.split_folder:SplitFolder",
 }

@@ -66,7 +66,7 @@ class Api:
     results: Any = None
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def load_study(self, path: str, overrides: Any, plugins: Any) -> Any:
+    def load_study(self, path: str, overrides: Any, plugins: Any, *, smoke: bool = False) -> Any:
         self.calls.append(("load", path, tuple(overrides), tuple(plugins)))
         return SimpleNamespace(name="toy")
 

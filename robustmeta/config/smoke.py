@@ -1,0 +1,42 @@
+"""A study in small, to see that it runs before it is run."""
+
+from robustmeta.config.components import Source
+from robustmeta.config.find import build
+from robustmeta.config.study import Budget, Learner, Placed, Study
+from robustmeta.core import TaskShape
+
+STEPS = 2
+"""Training steps that the hungriest learner takes."""
+
+
+def smoke(study: Study) -> Study:
+    """The same learners, backbone, canvas, task shapes and shifts on drawn glyphs, for a few steps and tasks.
+
+    The data of the study is not read, and no number means anything: it shows that every part fits the others.
+    """
+    everyone = (*study.learners, *study.baselines)
+    diets = [learner.method.diet() for learner in everyone]
+    evaluations = [study.evaluation.at(target) for target in study.targets]
+    shapes = [TaskShape(d.way, d.shot, d.query) for d in (*diets, study.validation, *evaluations)]
+    drawings = max(20, *(s.shot + s.query for s in shapes))
+
+    def drawn(place: Placed, split: str) -> Placed:
+        glyphs = build("domains", Source, {"name": "glyphs", "split": split, "drawings": drawings})
+        return place.model_copy(update={"source": glyphs})
+
+    def plain(learner: Learner) -> Learner:
+        return learner.model_copy(update={"tune": {k: values[:1] for k, values in learner.tune.items()}})
+
+    return study.model_copy(
+        update={
+            "name": f"{study.name}-smoke",
+            "seeds": study.seeds[:1],
+            "sources": tuple(drawn(s, "train") for s in study.sources[:1]),
+            "targets": tuple(drawn(t, "test") for t in study.targets),
+            "validation": study.validation.model_copy(update={"split": "val", "episodes": 4, "checks": 1}),
+            "evaluation": study.evaluation.model_copy(update={"episodes": 8}),
+            "budget": Budget(images=STEPS * max(d.images for d in diets)),
+            "learners": tuple(plain(one) for one in study.learners),
+            "baselines": tuple(plain(one) for one in study.baselines),
+        }
+    )
