@@ -20,14 +20,16 @@ from robustmeta.report.tables import tables
 from robustmeta.store.cells import Store
 from robustmeta.store.results import Outcome, Results
 from robustmeta.study.data import Data
+from robustmeta.study.distributed import leads
 from robustmeta.study.execute import Executor, Progress, Silent, execute
+from robustmeta.study.flags import failing
 from robustmeta.study.gather import gather
 from robustmeta.study.plan import Plan
 from robustmeta.study.plan import plan as make_plan
 from robustmeta.tracking import Tracked, TrackingError
 from robustmeta.tracking import sync as track
 
-__all__ = ["ROOT", "Finished", "load_study", "plan", "report", "results", "run", "sync"]
+__all__ = ["ROOT", "Finished", "leads", "load_study", "plan", "report", "results", "run", "sync"]
 
 ROOT = Path("mlruns")
 log = logging.getLogger(__name__)
@@ -35,11 +37,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A study that has run: its results, and where MLflow has them (None if the server could not be reached)."""
+    """A study that has run: its results, and where MLflow has them (None if the server could not be reached).
+
+    ``flagged``: a line for each honesty flag that warns and that the study is to fail on.
+    """
 
     results: Results
     tracked: Tracked | None
     warning: str = ""
+    flagged: tuple[str, ...] = ()
 
 
 def plan(study: Study, root: Path = ROOT) -> Plan:
@@ -52,6 +58,9 @@ def run(
 ) -> Finished:
     """Compute the cells that are missing, and bring MLflow up to date.
 
+    Of several processes that torchrun has started, all call it; the others help the one that ``leads`` to train, and
+    return what was there by then.
+
     Raises:
         StudyError: the study cannot be done. DataError: data is missing or broken. StoreError: the disk is.
     """
@@ -59,10 +68,13 @@ def run(
     planned = make_plan(study, store, data)
     outcome = execute(planned, store, data, progress or Silent(), executor)
     found = gather(planned, store, outcome)
+    if not leads():
+        return Finished(found, None)
+    flagged = tuple(failing(found.flags, study.flags.fail_on))
     try:
-        return Finished(found, _track(found, root))
+        return Finished(found, _track(found, root), flagged=flagged)
     except TrackingError as error:
-        return Finished(found, None, str(error))
+        return Finished(found, None, str(error), flagged)
 
 
 def results(study: Study, root: Path = ROOT) -> Results:

@@ -4,7 +4,7 @@ Data flows one way: domain -> episodes (indices) -> tasks (pixels) -> classifier
 S support and Q query images a task, C channels, H x W pixels. Images are uint8 in a domain, float in [0, 1] in a task.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -276,14 +276,19 @@ class StepStats:
 
 
 CHUNK_BYTES = 4 * 2**20
-"""Float images that a corruption is given at a time; with its temporaries it needs a small multiple of this."""
+"""The most float images that a corruption is given at a time; with its temporaries it needs a small multiple of it."""
+FEW_BYTES = CHUNK_BYTES // 16
+"""Images that are not worth a thread of their own."""
 
 
-def row_chunks(images: Tensor, chunk: int = 0) -> Iterator[slice]:
-    """Slices of ``chunk`` images, or of as many as ``CHUNK_BYTES`` hold in float32."""
-    size = chunk or max(1, CHUNK_BYTES // max(1, 4 * images[:1].numel()))
-    for start in range(0, len(images), size):
-        yield slice(start, min(start + size, len(images)))
+def row_chunks(images: Tensor, chunk: int = 0) -> list[slice]:
+    """Equal slices of at most ``chunk`` images, or of what ``CHUNK_BYTES`` hold in float32, for torch's threads."""
+    n, size = len(images), max(1, 4 * images[:1].numel())
+    parts = -(-n // (chunk or max(1, CHUNK_BYTES // size)))
+    if not chunk:
+        threads = torch.get_num_threads()
+        parts = max(parts, min(-(-parts // threads) * threads, n, n * size // FEW_BYTES))
+    return [slice(n * i // parts, n * (i + 1) // parts) for i in range(parts)]
 
 
 GUARD = 1e-4

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from robustmeta.core import Head, StudyError
+from robustmeta.functional.by_task import convolve
 from robustmeta.functional.inner_loop import AdamState, Params
 from robustmeta.functional.normalise import Statistics, in_scope, inner_step
 
@@ -63,15 +64,42 @@ class Norm(nn.Module):
         return in_scope(self.key, x, self.weight[here], self.bias[here], self.averages(k), self.eps)
 
 
-def replace_batch_norm(module: nn.Module) -> None:
-    """Replace every BatchNorm2d, which writes when it runs, by a ``Norm`` with the same weights and averages."""
+class Conv(nn.Conv2d):
+    """A convolution that vmap over tasks computes fast where each task has weights of its own."""
+
+    def __init__(self, plain: nn.Conv2d) -> None:
+        sizes = cast("tuple[int, int]", plain.kernel_size), cast("tuple[int, int]", plain.stride)
+        super().__init__(plain.in_channels, plain.out_channels, *sizes, device="meta", bias=False)
+        self.sides = cast("tuple[int, int]", plain.stride), cast("tuple[int, int]", plain.padding)
+        self.weight, self.bias = plain.weight, plain.bias
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, D, P, Q)."""
+        return convolve(input, self.weight, self.bias, *self.sides)
+
+    @staticmethod
+    def can_be(plain: nn.Module) -> bool:
+        """Whether a module is a convolution of this kind: zeros around the image, no groups, no dilation."""
+        return (
+            type(plain) is nn.Conv2d
+            and plain.groups == 1
+            and plain.padding_mode == "zeros"
+            and plain.dilation == (1, 1)
+            and not isinstance(plain.padding, str)
+        )
+
+
+def replace_layers(module: nn.Module) -> None:
+    """Replace layers by ours with the same weights: BatchNorm2d, which writes when it runs, and plain convolutions."""
     for name, child in module.named_children():
-        replace_batch_norm(child)
+        replace_layers(child)
         if isinstance(child, nn.BatchNorm2d):
             norm = Norm(child.num_features, eps=child.eps)
             state = {k: v for k, v in child.state_dict().items() if k != "num_batches_tracked"}
             norm.load_state_dict(norm.state_dict() | state)
             setattr(module, name, norm)
+        elif isinstance(child, nn.Conv2d) and Conv.can_be(child):
+            setattr(module, name, Conv(child))
 
 
 class ContextHead(nn.Module, ABC):
@@ -109,12 +137,12 @@ class Network(nn.Module):
         body: nn.Module,
         way: int = 0,
         *,
-        head: ContextHead | None = None,
+        head: nn.Module | None = None,
         moments: bool = False,
         inner_steps: int = 0,
     ) -> None:
         super().__init__()
-        replace_batch_norm(body)
+        replace_layers(body)
         for norm in (m for m in body.modules() if isinstance(m, Norm) and m.mode == "per_step"):
             if inner_steps:
                 norm.for_each_step(inner_steps)
@@ -124,6 +152,7 @@ class Network(nn.Module):
         self.features = int(cast("int", body.features))
         self.way = way
         self.head = head or (nn.Linear(self.features, way) if way else nn.Identity())
+        self.rates = nn.ParameterDict()
         self.register_buffer("centre", torch.zeros(self.features))
         size = sum(p.numel() for p in self.parameters())
         self.register_buffer("second", torch.zeros(size) if moments else None)
@@ -139,15 +168,28 @@ class Network(nn.Module):
 
     @property
     def mode(self) -> Mode:
-        """Whose statistics normalise a query; ``auto`` where no layer depends on other images."""
-        modes: set[Mode] = {n.mode for n in self.norms.values()}
+        """Whose statistics normalise a query in the body; ``auto`` where no layer depends on other images."""
+        modes: set[Mode] = {n.mode for name, n in self.norms.items() if name.startswith("body.")}
         return modes.pop() if len(modes) == 1 else "auto"
 
-    def parts(self, layers: Layers) -> tuple[Params, Params]:
-        """Detached parameters: those that stay, and those of the named layers."""
-        params = {k: p.detach() for k, p in self.named_parameters()}
+    def live_parts(self, layers: Layers) -> tuple[dict[str, nn.Parameter], dict[str, nn.Parameter]]:
+        """Parameters but for learned rates: those that stay in an inner loop over the named layers, and those of it."""
+        params = {k: p for k, p in self.named_parameters() if not k.startswith("rates.")}
         own = {k: p for k, p in params.items() if layers == "all" or k.startswith(f"{layers}.")}
         return {k: p for k, p in params.items() if k not in own}, own
+
+    def parts(self, layers: Layers) -> tuple[Params, Params]:
+        """The same, detached."""
+        shared, own = self.live_parts(layers)
+        return {k: p.detach() for k, p in shared.items()}, {k: p.detach() for k, p in own.items()}
+
+    def learn_rates(self, rates: Params) -> None:
+        """Hold learned rates of an inner loop: by parameter, (K, ...) for its steps 0..K-1, each row against θ."""
+        self.rates = nn.ParameterDict({k.replace(".", "/"): nn.Parameter(rate) for k, rate in rates.items()})
+
+    def rates_at(self, step: int) -> Params:
+        """The learned rates of an inner step by parameter; later steps have the last's."""
+        return {k.replace("/", "."): rate[min(step, len(rate) - 1)] for k, rate in self.rates.items()}
 
     def follow(self, statistics: Statistics, momentum: float = 0.1, step: int = 0) -> None:
         """Move the running averages towards a pass's statistics (averaged over a leading T): r + m (s − r).
@@ -160,7 +202,7 @@ class Network(nn.Module):
 
     def adam_state(self) -> AdamState:
         """A copy of the inner Adam's state, by parameter; zeros where the network carries none."""
-        params = dict(self.named_parameters())
+        params = self.live_parts("all")[1]
         if self.second is None or self.updates is None:
             return {k: torch.zeros_like(p) for k, p in params.items()}, torch.zeros((), dtype=torch.float64)
         sizes = [p.numel() for p in params.values()]

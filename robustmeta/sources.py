@@ -9,14 +9,15 @@ from hashlib import sha256
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-INSTALL = {"albumentations": "albumentations==2.0.8", "nrtk": "robustmeta[nrtk]"}
-"""Libraries whose functions are named by a prefix: what to give to pip."""
+INSTALL = {"albumentations": "albumentations==2.0.8", "nrtk": "robustmeta[nrtk]", "timm": "robustmeta[timm]"}
+"""Libraries whose functions are named by a prefix, or by a component of their name: what to give to pip."""
 
 _EXPECTED = {
     "albumentations": "neither albumentations up to 2.0.8 nor its fork nrtk-albumentations, which are MIT",
     "nrtk": "not nrtk, which is Apache-2.0",
+    "timm": "not timm, which is Apache-2.0",
 }
-_LICENCES = {"albumentations": "MIT", "nrtk-albumentations": "MIT", "nrtk": "Apache-2.0"}
+_LICENCES = {"albumentations": "MIT", "nrtk-albumentations": "MIT", "nrtk": "Apache-2.0", "timm": "Apache-2.0"}
 _OTHERS = {"albumentationsx": "AGPL-3.0 or commercial"}
 _LAST_MIT = (2, 0, 8)  # of albumentations
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,6 +21,14 @@ from robustmeta.rng import Rng
 
 SIZE = 16
 DIET = {"way": 3, "shot": 2, "query": 2, "tasks": 2}
+FEW_STEPS = {
+    "cosine_head": {"epochs": 20, "rate": 0.1},
+    "full_finetune": {"epochs": 2, "rate": 0.05},
+    "linear_sgd": {"epochs": 20, "rate": 0.1},
+    "lp_ft": {"steps": 2},
+    "transductive_finetune": {"steps": 2, "rate": 1e-2},
+}
+"""Adaptations that take many steps by default, and what a test gives them instead."""
 
 
 def made_tasks(
@@ -48,7 +55,17 @@ def made_batch(images: int = 12, classes: int = 5) -> Batch:
 def small(name: str) -> Method:
     """A built-in method with a small diet."""
     extra = {
+        "metaoptnet": {"train": DIET, "c": 10.0, "scale": 5.0},
+        "anil": {"train": DIET, "inner_steps": 3, "inner_rate": 0.5},
+        "boil": {"train": DIET, "inner_steps": 2},
+        "lstm": {"train": DIET, "units": 20},
+        "mann": {"train": DIET, "units": 20, "slots": 16, "size": 8, "heads": 2},
+        "mamlpp": {"train": DIET, "inner_steps": 3, "inner_rate": 0.3},
+        "meta_sgd": {"train": DIET, "inner_steps": 2, "inner_rate": 0.3},
+        "scratch": {},
+        "snail": {"train": DIET, "filters": 8},
         "supervised": {"train": {"batch": 12}},
+        "supervised_cosine": {"train": {"batch": 12}},
         "reptile": {
             "train": {**DIET, "query": 0},
             "inner_steps": 4,
@@ -77,7 +94,9 @@ def build(method: Method, norm: str = "auto", seed: int = 0, width: int = 4) -> 
 
 
 def train(method: Method, net: nn.Module, steps: int = 3) -> list[float]:
-    """A few steps as the training loop takes them; the losses."""
+    """A few steps as the training loop takes them, if the method takes any; the losses."""
+    if not method.diet().images:
+        return []
     optimiser = method.optimiser(net)
     highest = [group["lr"] for group in optimiser.param_groups]
     losses = []
@@ -103,12 +122,11 @@ def adapted(adaptation: Adaptation, net: nn.Module, tasks: Tasks) -> Classifier:
 def adaptations(method: Method) -> dict[str, Adaptation]:
     """Every built-in adaptation that the method's network allows, few steps each; native under its own name."""
     plain = {name: resolve("adaptations", name)() for name in builtin("adaptations")}  # type: ignore[operator]
-    plain["finetune"] = plain["finetune"].model_copy(update={"steps": 2})
     native = method.adaptation()
     if not method.traits.fixed_way:
         del plain["gradient"]
     del plain["in_context"]  # but for the networks whose own it is
-    return plain | {native.name: native}
+    return {k: a.model_copy(update=FEW_STEPS.get(k, {})) for k, a in (plain | {native.name: native}).items()}
 
 
 def native(name: str) -> str:
@@ -119,8 +137,7 @@ def native(name: str) -> str:
 @contextmanager
 def one_by_one() -> Iterator[None]:
     """Every pass over several tasks is a loop, so that hooks see whole batches."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inner_loop, "BATCHED_UP_TO", 0)
+    with inner_loop.forced(batched=False):
         yield
 
 
@@ -149,20 +166,24 @@ def looks_at_other_queries(classifier: Classifier, x: Tensor) -> bool:
 
 def maml_gap(order: int = 2, norm: str = "auto") -> float:
     """|directional derivative − finite difference| / |finite difference| of the meta-loss, in float64."""
-    method = Maml(train=DIET, inner_steps=2, inner_rate=0.5, order=order)  # type: ignore[arg-type]
+    return meta_gap(Maml(train=DIET, inner_steps=2, inner_rate=0.5, order=order), norm)  # type: ignore[arg-type]
+
+
+def meta_gap(method: Method, norm: str = "auto", progress: float = 0.0, part: str = "") -> float:
+    """The same for any method, along a random direction in the parameters whose names begin with ``part``."""
     net, tasks = build(method, norm).double(), made_tasks(dtype=torch.float64)
-    rng = Rng(0, ("train",), [0])
-    method.backward(net, tasks, rng)
+    rng, moved = Rng(0, ("train",), [0]), [p for k, p in net.named_parameters() if k.startswith(part)]
+    method.backward(net, tasks, rng, progress)
     generator = torch.Generator().manual_seed(0)
-    direction = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in net.parameters()]
-    slope = sum(float((p.grad * d).sum()) for p, d in zip(net.parameters(), direction, strict=True))  # type: ignore[operator]
-    start, losses = [p.detach().clone() for p in net.parameters()], []
-    for h in (1e-5, -1e-5):
+    direction = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in moved]
+    slope = sum(float((p.grad * d).sum()) for p, d in zip(moved, direction, strict=True))  # type: ignore[operator]
+    start, losses = [p.detach().clone() for p in moved], []
+    for h in (1e-7, -1e-7):  # small enough to meet no kink of a ReLU
         with torch.no_grad():
-            for p, s, d in zip(net.parameters(), start, direction, strict=True):
+            for p, s, d in zip(moved, start, direction, strict=True):
                 p.copy_(s + h * d)
-        losses.append(method.backward(net, tasks, rng).loss)
-    difference = (losses[0] - losses[1]) / 2e-5
+        losses.append(method.backward(net, tasks, rng, progress).loss)
+    difference = (losses[0] - losses[1]) / 2e-7
     return abs(slope - difference) / abs(difference)
 
 
@@ -203,9 +224,9 @@ def per_step_gap(steps: int = 2) -> float:
     return float((forward(tasks.query_x[0], steps) - logits).detach().abs().max())
 
 
-def reptile_gap(steps: int = 3) -> float:
+def reptile_gap(steps: int = 3, carry: str = "sequential") -> float:
     """The largest difference from the published algorithm written out, over a few meta-steps."""
-    method = small("reptile")
+    method = small("reptile").model_copy(update={"carry": carry})
     assert isinstance(method, Reptile)
     net = build(method).double()
     theta = {k: p.detach().clone() for k, p in net.named_parameters()}
@@ -229,6 +250,8 @@ def _published_reptile(method: Reptile, theta: dict[str, Tensor], tasks: Tasks, 
         rng, ends = Rng(0, ("train",), [step]), []
         for x, y in zip(tasks.support_x, tasks.support_y, strict=True):
             net.load_state_dict(theta, strict=False)
+            if method.carry == "none":
+                second, count = {k: torch.zeros_like(v) for k, v in theta.items()}, 0
             batches, batch = [], []
             for _ in range(3):  # 4 batches of 4 out of 6 images: three passes
                 for i in rng.permutation(len(y))[0].tolist():

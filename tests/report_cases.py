@@ -55,13 +55,14 @@ def case(
     targets: Sequence[str] = TARGETS,
     corruptions: Mapping[str, Sequence[int]] = CORRUPTIONS,
     attacks: Mapping[str, Sequence[float]] = ATTACKS,
+    taskings: Mapping[str, Sequence[int]] = {},
     seeds: Sequence[int] = (0,),
     transductive: Sequence[str] = (),
     failures: Mapping[str, str] | None = None,
     half: float = 0.01,
 ) -> Results:
     """Results whose accuracies are ``accuracy`` ± ``half`` (a gain: ± half as much); NaN is a cell without result."""
-    study = _study(learners, baselines, targets, corruptions, attacks, seeds)
+    study = _study(learners, baselines, targets, corruptions, attacks, taskings, seeds)
     points = _points(study, accuracy, transductive, half)
     labels = [*learners, *baselines]
     return Results(
@@ -71,6 +72,7 @@ def case(
         points=points,
         seeds=pd.DataFrame(),
         sets=pd.DataFrame(columns=list(COLUMNS)),
+        instances=pd.DataFrame(),
         training=pd.DataFrame(_training(labels, seeds)),
         tuning=pd.DataFrame(
             {
@@ -104,12 +106,14 @@ def _study(
     targets: Sequence[str],
     corruptions: Mapping[str, Sequence[int]],
     attacks: Mapping[str, Sequence[float]],
+    taskings: Mapping[str, Sequence[int]],
     seeds: Sequence[int],
 ) -> Study:
     shifts: list[dict[str, Any]] = [
         {"corruption": "case_noise", "label": n, "severity": list(s)} for n, s in corruptions.items()
     ]
     shifts += [{"attack": "case_attack", "label": n, "eps": list(e), "episodes": 20} for n, e in attacks.items()]
+    shifts += [{"tasking": "label_noise", "label": n, "severity": list(s)} for n, s in taskings.items()]
     known = ("maml", "reptile", "protonet", "supervised")
     return Study.model_validate(
         {
@@ -127,8 +131,8 @@ def _study(
 
 def _points(study: Study, accuracy: Accuracy, transductive: Sequence[str], half: float) -> pd.DataFrame:
     baseline = study.baselines[0].label if study.baselines else ""
-    places = [("clean", "clean", 0.0)]
-    places += [(p.label, p.axis, p.value) for e in study.shifts for p in e.points(study.images.size, 600)]
+    places = [("clean", "query", "clean", 0.0)]
+    places += [(p.label, p.place, p.axis, p.value) for e in study.shifts for p in e.points(study.images.size, 600)]
     metrics = {
         "accuracy": lambda a: a,
         "nll": lambda a: 2 * (1 - a),
@@ -138,7 +142,7 @@ def _points(study: Study, accuracy: Accuracy, transductive: Sequence[str], half:
     rows: list[dict[str, Any]] = []
     for one in (*study.learners, *study.baselines):
         for target in study.targets:
-            for shift, axis, value in places:
+            for shift, place, axis, value in places:
                 for metric, scale in metrics.items():
                     mean = scale(accuracy(one.label, target.label, shift, value))
                     versus = baseline if one.label != baseline else ""
@@ -154,7 +158,7 @@ def _points(study: Study, accuracy: Accuracy, transductive: Sequence[str], half:
                             "shift": shift,
                             "shift_family": "",
                             "group": "",
-                            "place": "query",
+                            "place": place,
                             "axis": axis,
                             "severity": value if axis == "severity" else math.nan,
                             "eps": value if axis == "eps" else math.nan,

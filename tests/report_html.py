@@ -13,10 +13,11 @@ VOID = {"meta", "link", "img", "br", "hr", "input", "use", "path", "rect"}
 
 @dataclass
 class Seen:
-    """A cell as a reader sees it."""
+    """A cell as a reader sees it; what folds out of a box in it is not part of its text."""
 
     text: str = ""
     classes: str = ""
+    boxed: bool = False
 
 
 @dataclass
@@ -63,6 +64,9 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self.place or "sup" in self.open:
             return
+        if "td" in self.open and "details" in self.open[self.open.index("td") :]:
+            self.tables[-1].rows[-1][1][-1].boxed = True
+            return
         table = self.tables[-1]
         if self.place == "caption-body":
             table.caption += data
@@ -91,7 +95,7 @@ def check_tables(results: Results) -> int:
         target, metric = found.groups()
         learners = [head.split()[0] for head in table.heads[1:]]
         for label, cells in table.rows:
-            place = re.fullmatch(r"(\S+)(?: (severity|eps) ([\d.]+))?", label.strip())
+            place = re.fullmatch(r"(\S+)(?: (severity|eps) ([\d.]+)(?:, in .+)?)?", label.strip())
             if not place or place[1] in ("mean", "corruptions", "attacks"):
                 continue
             step = 0 if not place[2] else int(place[3]) if place[2] == "severity" else round(1000 * float(place[3]))

@@ -84,6 +84,7 @@ def make_results(
         points=_points(per_seed, learners, baselines),
         seeds=per_seed,
         sets=pd.DataFrame(columns=list(COLUMNS)),
+        instances=pd.DataFrame(),
         training=_training(labels, seeds),
         tuning=_tuning(labels, seeds),
         costs=_costs(labels, seeds),
@@ -146,6 +147,8 @@ def _training(labels: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
                 "step": step,
                 "images": 10 * step,
                 "loss": 2.0 / step + 0.1 * seed,
+                "rate": 0.003 * (1 - step / 100),
+                "gradient_norm": 1.0 + 1.0 / step,
                 "val_accuracy": 0.5 + 0.004 * step if step % 50 == 0 else math.nan,
             }
             for learner in labels
@@ -177,6 +180,7 @@ def _costs(labels: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"learner": n, "seed": s, "train_seconds": 12.5, "adapt_seconds_per_task": 0.01, "images": 1000}
+            | {"validation_seconds": 2.5}
             | {"train_passes": 1500, "evaluate_passes": 70_000}
             for n in labels
             for s in seeds

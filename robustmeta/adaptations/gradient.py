@@ -1,16 +1,16 @@
 """Gradient steps on the support from a learned start."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from robustmeta.adaptations.classifier import NoHead, TaskNetwork
 from robustmeta.config.components import Adaptation, component
 from robustmeta.core import Classifier, StudyError, TaskShape
-from robustmeta.functional.inner_loop import Params, adam, descend, minibatches, per_task, sgd, task_losses
+from robustmeta.functional.inner_loop import Params, adam, descend, minibatches, per_task, sgd, sgd_at, task_losses
 from robustmeta.functional.normalise import Statistics
 from robustmeta.nets import Layers, Mode, Network, as_network
 from robustmeta.rng import Rng
@@ -29,11 +29,11 @@ def support_losses(
     rows: Tensor,
     *,
     running: bool = False,
-    seen: list[Statistics] | None = None,
+    seen: dict[int, Statistics] | None = None,
 ) -> Callable[[Params, int], Tensor]:
     """(params, k) -> each task's mean loss on the rows (T, steps, B) of its support at step k.
 
-    Normalised with the rows' own statistics, which are added to ``seen`` if given, or with step k's ``running`` ones.
+    Normalised with the rows' own statistics, which ``seen`` gets at k if given, or with step k's ``running`` ones.
     """
     task = torch.arange(len(x))[:, None]
 
@@ -41,10 +41,30 @@ def support_losses(
         images = x[task, rows[:, k]]
         logits, tape = per_task(net, shared, params, images, record=seen is not None, running=running, step=k)
         if seen is not None:
-            seen.append(tape)
+            seen[k] = tape
         return task_losses(logits, y[task, rows[:, k]])
 
     return losses
+
+
+def features(network: Network, x: Tensor) -> tuple[Tensor, Statistics]:
+    """Each task's features (T, N, D) under the body's own parameters and its images' statistics, and these."""
+    return per_task(network.body, {}, {}, x, record=True)
+
+
+def head_losses(network: Network, z: Tensor, y: Tensor) -> Callable[[Params, int], Tensor]:
+    """(the head's params, k) -> each task's mean loss on features (T, S, D)."""
+
+    def losses(params: Params, k: int) -> Tensor:
+        return task_losses(head_logits(network, params, z), y)
+
+    return losses
+
+
+def head_logits(network: Network, params: Params, z: Tensor) -> Tensor:
+    """Logits of features (T, N, D) under each task's parameters of the head, by their names in the network."""
+    own = {k.removeprefix("head."): p for k, p in params.items()}
+    return per_task(network.head, {}, own, z, batched=True)[0]
 
 
 def with_support_statistics(net: nn.Module, mode: Mode, shared: Params, own: Params, support_x: Tensor) -> TaskNetwork:
@@ -57,33 +77,48 @@ def with_support_statistics(net: nn.Module, mode: Mode, shared: Params, own: Par
 class Gradient(Adaptation):
     """``steps`` steps of ``rate`` on the mean loss over the support, from the network's own weights and head.
 
-    Fields: layers, which part adapts (``head`` is ANIL's choice); optimiser, ``sgd``, or ``adam`` without momentum,
-    which starts from the second moments that the network carries (Reptile's); batch, images of a mini-batch (0 = the
+    Fields: rate, a number, or ``learned`` for the rates that the network has learnt (Meta-SGD's and MAML++'s; steps
+    beyond those of training use the last one's); layers, which part adapts (``head`` is ANIL's choice, ``body``
+    BOIL's); optimiser, ``sgd``, or ``adam`` without momentum, which starts from the second moments that the network
+    carries (Reptile's) and needs a number for its rate; batch, images of a mini-batch (0 = the
     whole support), drawn in passes without replacement. Batch normalisation uses a mini-batch's statistics in each step
     and the whole support's for the query, unless the backbone's ``norm`` says otherwise; under ``per_step`` steps
     beyond those of training use what the last of these has learnt.
     """
 
     steps: int = Field(default=5, ge=0, le=10_000)
-    rate: float = Field(default=0.1, gt=0)
+    rate: Annotated[float, Field(gt=0)] | Literal["learned"] = 0.1
     layers: Layers = "all"
     optimiser: Literal["sgd", "adam"] = "sgd"
     batch: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_law(self) -> Self:
+        if self.rate == "learned" and self.optimiser == "adam":
+            raise ValueError("learned rates are those of plain steps: expected optimiser sgd, or a number for rate")
+        return self
 
     def adapt(self, net: nn.Module, support_x: Tensor, support_y: Tensor, way: int, rng: Rng) -> Classifier:
         """Adapt to T tasks side by side.
 
         Raises:
-            StudyError: the network's head is not for ``way`` classes.
+            StudyError: the network's head is not for ``way`` classes, or it has not learnt the rates asked for.
         """
         network = as_network(net)
         if network.way != way:
             has = f"a head for {network.way} classes" if network.way else "no head"
             raise StudyError(
                 f"gradient starts from the network's head and was given {way}-way tasks; the network has {has}: "
-                f"train it with way {way}, or adapt by finetune, linear_probe or prototypes"
+                f"train it with way {way}, or adapt by lp_ft, linear_probe or prototypes"
             )
         shared, start = network.parts(self.layers)
+        if self.rate == "learned" and not start.keys() <= network.rates_at(0).keys():
+            raise StudyError(
+                f"gradient with rate learned: this network has learnt no rates for its {self.layers} layers; give rate "
+                "a number, or train it by meta_sgd or mamlpp"
+            )
+        if self._features_stay(network):
+            return self._head_alone(network, start, support_x, support_y)
         tasks, images = support_y.shape
         rows = minibatches(rng, images, self.batch, self.steps) if self.batch else whole(support_y, self.steps)
         per_step = network.mode == "per_step"
@@ -94,7 +129,20 @@ class Gradient(Adaptation):
                 return TaskNetwork(net, shared, own, "per_step", support_x, {}, NoHead(), self.steps)
             return with_support_statistics(net, network.mode, shared, own, support_x)
 
+    def _features_stay(self, network: Network) -> bool:
+        """Whether all steps see the same features of the same images."""
+        return self.layers == "head" and not self.batch and network.mode != "per_step"
+
+    def _head_alone(self, network: Network, start: Params, x: Tensor, y: Tensor) -> TaskNetwork:
+        with torch.no_grad():
+            shared, _ = network.parts("head")
+            z, given = features(network, x)
+            own = self._descend(network, head_losses(network, z, y), spread(start, len(x)))
+            return TaskNetwork(network, shared, own, network.mode, x, given, NoHead())
+
     def _descend(self, network: Network, losses: Callable[[Params, int], Tensor], start: Params) -> Params:
+        if self.rate == "learned":
+            return descend(losses, start, sgd_at(network.rates_at), 0, self.steps, order=0)[0]
         if self.optimiser == "sgd":
             return descend(losses, start, sgd(self.rate), None, self.steps, order=0)[0]
         second, updates = network.adam_state()
@@ -102,8 +150,13 @@ class Gradient(Adaptation):
         return descend(losses, start, adam(self.rate), state, self.steps, order=0)[0]
 
     def passes(self, shape: TaskShape, tasks: int) -> int:
-        """The mini-batches, and the support once more for its statistics (which ``norm: per_step`` saves)."""
+        """The mini-batches, and the support once more for its statistics (which ``norm: per_step`` saves).
+
+        Where the head alone adapts to the whole support, its images pass once.
+        """
         images = shape.way * shape.shot
+        if self.layers == "head" and not self.batch:
+            return tasks * images
         return tasks * (self.steps * min(self.batch or images, images) + images)
 
 

@@ -1,5 +1,7 @@
 """Heads that read a support set."""
 
+from copy import deepcopy
+
 from torch import Tensor, nn
 
 from robustmeta.adaptations.embedding import FixedFeatures
@@ -23,10 +25,11 @@ class InContext(FixedFeatures):
         if not isinstance(head, ContextHead):
             raise StudyError(
                 "in_context needs a network whose head reads a support set, as relation networks and sequence models "
-                "have; adapt this one by linear_probe, prototypes or finetune"
+                "have; adapt this one by linear_probe, prototypes or lp_ft"
             )
         if head.way not in (0, way):
             raise StudyError(
                 f"this network's head serves {head.way} classes and was given {way}-way tasks: train it with way {way}"
             )
-        return head.fit(z, y, way)
+        constant = deepcopy(head).requires_grad_(False)  # so that a gradient of a query's logits stops at the query
+        return constant.fit(z, y, way)

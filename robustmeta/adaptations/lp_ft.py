@@ -1,12 +1,12 @@
-"""Fine-tuning of a whole network with a fresh head."""
+"""Fine-tuning of a whole network from a probe."""
 
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from robustmeta.adaptations.fresh_head import BIAS, WEIGHT, adapted_mode, body_params, with_fresh_head
 from robustmeta.adaptations.gradient import spread, support_losses, whole, with_support_statistics
 from robustmeta.config.components import Adaptation, component
 from robustmeta.core import Classifier, TaskShape
@@ -16,13 +16,8 @@ from robustmeta.nets import as_network
 from robustmeta.rng import Rng
 
 
-class _UnitLength(nn.Module):
-    def forward(self, z: Tensor) -> Tensor:
-        return F.normalize(z, dim=-1)
-
-
-@component("finetune", paper="Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features, section 4 (LP-FT)")
-class FineTune(Adaptation):
+@component("lp_ft", paper="Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features, section 4 (LP-FT)")
+class LpFt(Adaptation):
     """A linear probe, then ``steps`` steps of Adam without momentum on body and head together.
 
     The network's own head is not used, so any body serves any way. Features have unit length; normalisation statistics
@@ -38,20 +33,17 @@ class FineTune(Adaptation):
     def adapt(self, net: nn.Module, support_x: Tensor, support_y: Tensor, way: int, rng: Rng) -> Classifier:
         """Adapt to T tasks side by side; the whole support at every step."""
         network = as_network(net)
-        features = nn.Sequential(network.body, _UnitLength())
-        tuned = nn.Sequential(*features, nn.Linear(network.features, way, device="meta"))
-        body = {f"0.{k}": p.detach() for k, p in network.body.named_parameters()}
+        tuned, body = with_fresh_head(network, way, unit=True), body_params(network)
         with torch.no_grad():
-            z, _ = per_task(features, body, {}, support_x)
+            z, _ = per_task(tuned[:-1], body, {}, support_x)
             weight, bias = logistic_regression(z, support_y, way, self.c)
-            start = {**spread(body, len(support_x)), "2.weight": weight, "2.bias": bias}
+            start = {**spread(body, len(support_x)), WEIGHT: weight, BIAS: bias}
             losses = support_losses(tuned, {}, support_x, support_y, whole(support_y, self.steps))
             second = {k: torch.zeros_like(p) for k, p in start.items()}
             own, _ = descend(
                 losses, start, adam(self.rate), (second, torch.zeros((), dtype=torch.float64)), self.steps, order=0
             )
-            mode = "auto" if network.mode == "per_step" else network.mode  # its steps are not those of training
-            return with_support_statistics(tuned, mode, {}, own, support_x)
+            return with_support_statistics(tuned, adapted_mode(network), {}, own, support_x)
 
     def passes(self, shape: TaskShape, tasks: int) -> int:
         """The support for the probe, at every step, and once more for its statistics."""

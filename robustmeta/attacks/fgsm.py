@@ -2,27 +2,32 @@
 
 from typing import Literal
 
-from torch import Tensor
-
-from robustmeta.attacks.gradient import climb
-from robustmeta.config.components import Attack, component
-from robustmeta.core import Classifier
+from robustmeta.attacks.queries import Queries
+from robustmeta.attacks.search import Search
+from robustmeta.config.components import component
 from robustmeta.functional.projection import BALLS
-from robustmeta.rng import Rng
 
 
-@component("fgsm", paper="Goodfellow et al. 2015, Explaining and Harnessing Adversarial Examples, section 4")
-class FGSM(Attack):
-    """x + ε · sign(∇ₓ L(x, y)), cut to [0, 1]; L is the cross-entropy, sign(0) = 0. It draws nothing."""
+@component(
+    "fgsm",
+    version=2,
+    paper="Goodfellow et al. 2015, Explaining and Harnessing Adversarial Examples, section 4",
+)
+class FGSM(Search):
+    """x + ε · sign(∇ₓ L(x, y)), cut to [0, 1]; L is the cross-entropy, sign(0) = 0. It draws nothing.
+
+    Where that is no worse than the clean query, the clean query stays.
+    """
 
     norm: Literal["linf"] = "linf"
 
-    def perturb(self, classifier: Classifier, x: Tensor, y: Tensor, eps: float, rng: Rng) -> Tensor:
-        """Perturb x (T, Q, C, H, W) in [0, 1] by at most eps in every entry."""
-        gradient = climb(classifier, x, y)[1]
-        ball = BALLS[self.norm]
-        return ball.within(x, x + eps * ball.steepest(gradient), eps)
+    def search(self, queries: Queries, eps: float) -> None:
+        """Take the step and look."""
+        points, ball = queries.standing(), BALLS[self.norm]
+        if len(points):
+            step = ball.steepest(points.climb(points.x, points.y).gradient)
+            points.look(ball.within(points.x, points.x + eps * step, eps))
 
-    def passes(self) -> int:
-        """One."""
-        return 1
+    def looks(self, way: int) -> int:
+        """For the gradient, and at the end of the step."""
+        return 2

@@ -1,63 +1,75 @@
-"""What attacks by gradient share: the way up the loss, and the worst query seen on it."""
+"""The way up a loss, through a classifier whose weights get no gradients."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from robustmeta.core import CellError, Classifier
+from robustmeta.functional.margins import Loss, cross_entropy
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """Queries (T, Q, C, H, W) that a classifier has seen: which it got wrong, and the loss of each."""
+class Climb(NamedTuple):
+    """What a pass forth and back has seen."""
 
-    x: Float[Tensor, "T Q C H W"]
-    wrong: Bool[Tensor, "T Q"]
-    loss: Float[Tensor, "T Q"]
-
-
-def look(classifier: Classifier, x: Tensor, y: Int[Tensor, "T Q"]) -> Seen:
-    """One forward pass without gradients."""
-    with torch.no_grad():
-        return _seen(classifier(x), x, y)[0]
+    logits: Float[Tensor, "*n way"]
+    gradient: Float[Tensor, "*n C H W"]
+    value: Float[Tensor, "*n"]
 
 
-def climb(classifier: Classifier, x: Tensor, y: Int[Tensor, "T Q"]) -> tuple[Seen, Float[Tensor, "T Q C H W"]]:
-    """One forward and backward pass: what was seen, and ∇ₓ Σ cross-entropy. Only x gets gradients.
+def climb(
+    classifier: Classifier, x: Float[Tensor, "T Q C H W"], aim: Int[Tensor, "T Q ..."], loss: Loss = cross_entropy
+) -> Climb:
+    """One forward and one backward pass: logits, ∇ₓ Σ loss and the losses. Only x gets gradients.
 
-    The sum makes the gradient of a query its own, whatever the number of queries.
+    The sum makes the gradient of a query its own, whatever the number of queries. ``aim`` is what the loss wants:
+    labels, or labels and targets.
 
     Raises:
         CellError: the classifier is not differentiable in x, or the gradient is not finite.
     """
     with torch.enable_grad():
         leaf = x.detach().requires_grad_()
-        seen, loss = _seen(classifier(leaf), x, y)
-        if not loss.requires_grad:
-            raise CellError("the classifier is not differentiable in its input: a gradient attack would do nothing")
-        (gradient,) = torch.autograd.grad(loss, leaf)
-    if not torch.isfinite(gradient).all():
-        raise CellError("the gradient of the loss by the query is not finite; the classifier diverged")
-    return seen, gradient
+        logits = classifier(leaf)
+        value = loss(logits.flatten(0, 1), aim.flatten(0, 1))
+        _differentiable(value)
+        (gradient,) = torch.autograd.grad(value.sum(), leaf)
+    return Climb(logits.detach(), _finite(gradient), value.detach().unflatten(0, x.shape[:2]))
 
 
-def _seen(logits: Float[Tensor, "T Q way"], x: Tensor, y: Tensor) -> tuple[Seen, Float[Tensor, ""]]:
-    loss = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").unflatten(0, y.shape)
-    return Seen(x, logits.argmax(-1) != y, loss.detach()), loss.sum()
+class Slopes(NamedTuple):
+    """Logits, and for each of K classes of a query how its logit stands to that of the own class, and the gradient."""
+
+    logits: Float[Tensor, "*n way"]
+    gradient: Float[Tensor, "*n K C H W"]
+    value: Float[Tensor, "*n K"]
 
 
-def worse(a: Seen, b: Seen, *, coupled: bool) -> Seen:
-    """The worse of two for each query: wrong before right, then the higher loss; a where they are equal.
+def slopes(
+    classifier: Classifier, x: Float[Tensor, "T Q C H W"], y: Int[Tensor, "T Q"], others: Int[Tensor, "T Q K"]
+) -> Slopes:
+    """One forward and K backward passes: z_k − z_y and ∇ₓ Σ (z_k − z_y) for each class k of ``others``.
 
-    The queries of a coupled classifier decide together: it is judged by how many of a task are wrong, then by their
-    summed loss, because a mixture of two query sets is a third one that it has not seen.
+    Raises:
+        CellError: as ``climb``.
     """
-    wrong_a, wrong_b, loss_a, loss_b = a.wrong.long(), b.wrong.long(), a.loss, b.loss
-    if coupled:
-        wrong_a, wrong_b, loss_a, loss_b = (v.sum(1, keepdim=True) for v in (wrong_a, wrong_b, loss_a, loss_b))
-    take = ((wrong_b > wrong_a) | ((wrong_b == wrong_a) & (loss_b > loss_a))).expand_as(a.loss)
-    x = torch.where(take[..., None, None, None], b.x, a.x)
-    return Seen(x, b.wrong.where(take, a.wrong), b.loss.where(take, a.loss))
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        logits = classifier(leaf)
+        value = logits.gather(-1, others) - logits.gather(-1, y[..., None])
+        _differentiable(value)
+        sums = value.sum((0, 1)).unbind()
+        gradients = [torch.autograd.grad(s, leaf, retain_graph=s is not sums[-1])[0] for s in sums]
+    return Slopes(logits.detach(), _finite(torch.stack(gradients, 2)), value.detach())
+
+
+def _differentiable(value: Tensor) -> None:
+    if not value.requires_grad:
+        raise CellError("the classifier is not differentiable in its input: a gradient attack would do nothing")
+
+
+def _finite(gradient: Tensor) -> Tensor:
+    if gradient.numel() and not torch.stack(torch.aminmax(gradient)).isfinite().all():  # in one pass; NaN is either
+        raise CellError("the gradient of the loss by the query is not finite; the classifier diverged")
+    return gradient

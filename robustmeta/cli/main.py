@@ -18,7 +18,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done, 1 some cells failed, 2 wrong usage or study, 3 missing data, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 some cells failed or a flag warned that the study fails on, 2 wrong usage or study, "
+    "3 missing data, 130 interrupted.",
 )
 
 
@@ -67,6 +68,9 @@ def run(
         from robustmeta.report.terminal import short
 
         loaded = api.load_study(study, overrides or (), plugin or (), smoke=smoke)
+        if not api.leads():  # one of several processes that torchrun has started: process 0 says what there is to say
+            api.run(loaded, root)
+            return
         with watch() as progress:
             finished = api.run(loaded, root, progress)
     outcome = finished.results.outcome
@@ -90,7 +94,9 @@ def run(
         typer.echo(f"MLflow is behind: {finished.warning}; later: {shlex.join(again)}", err=True)
     for cell, reason in outcome.failures.items():
         typer.echo(f"failed: {cell}: {reason}", err=True)
-    if outcome.failures:
+    for reason in finished.flagged:
+        typer.echo(f"flag {reason}", err=True)
+    if outcome.failures or finished.flagged:
         raise typer.Exit(SOME_FAILED)
 
 

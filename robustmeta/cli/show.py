@@ -35,6 +35,7 @@ def finished(run: "Finished") -> dict[str, Any]:
         },
         "mlflow": {key: getattr(tracked, key) if tracked else None for key in keys},
         "results": [{**row, "severity": _whole(row["severity"])} for row in rows],
+        "flagged": list(run.flagged),
     }
 
 
@@ -72,7 +73,11 @@ def plan_text(rows: "Iterable[Row]") -> str:
     body = [[*names, len(group), sum(r.cached for r in group), *_passes(group)] for names, group in groups.items()]
     every = [r for group in groups.values() for r in group]
     body.append(["all", "", "", len(every), sum(r.cached for r in every), *_passes(every)])
-    return table(("LEARNER", "CELL", "SHIFT", "CELLS", "THERE", "IMAGE PASSES", "TO DO"), body)
+    text = table(("LEARNER", "CELL", "SHIFT", "CELLS", "THERE", "IMAGE PASSES", "TO DO"), body)
+    return f"{text}\n{ESTIMATE}" if any(r.estimate for r in every) else text
+
+
+ESTIMATE = "The budget is in seconds: the passes of training are an estimate, and no second run gives the same numbers."
 
 
 def _passes(rows: "Iterable[Row]") -> tuple[int, int]:

@@ -65,6 +65,9 @@ class AttackShift(ShiftEntry):
         if len(set(steps)) < len(steps) or 0 in steps:
             text = f"two eps (or an eps and 0) are the same to 0.001: {list(self.eps)}; a curve has one point at each"
             raise wrong("eps", "eps_steps", text, self.eps)
+        if max(self.eps) > self.attack.largest:
+            text = f"eps of attack {self.attack.name} is at most {self.attack.largest:g}; got {list(self.eps)}"
+            raise wrong("eps", "eps_largest", text, self.eps)
 
     def described(self) -> Described:
         """The attack and the fields that are not its defaults."""

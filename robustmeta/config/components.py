@@ -1,6 +1,7 @@
 """The abstract components of a study: frozen choices with a name, a version and, where they have one, a paper."""
 
 import difflib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -37,10 +38,11 @@ def nested(errors: Iterable[Any], prefix: Location = ()) -> list[InitErrorDetail
     return out
 
 
-def wrong(loc: str, kind: str, message: str, value: object) -> ValidationError:
+def wrong(loc: str | Location, kind: str, message: str, value: object) -> ValidationError:
     """An error at one place of a study."""
     error = PydanticCustomError(kind, "{text}", {"text": message})  # type: ignore[arg-type]
-    return ValidationError.from_exception_data("study", [InitErrorDetails(type=error, loc=(loc,), input=value)])
+    place = (loc,) if isinstance(loc, str) else loc
+    return ValidationError.from_exception_data("study", [InitErrorDetails(type=error, loc=place, input=value)])
 
 
 def attempt(*steps: tuple[Location, Callable[[], Any]]) -> list[Any]:
@@ -144,11 +146,18 @@ class Backbone(Component, ABC):
 
     @abstractmethod
     def build(self, size: int, channels: int) -> "nn.Module":
-        """A module (N, C, H, W) -> (N, D) with an int attribute ``features`` = D; weights from torch's RNG."""
+        """A module (N, C, H, W) -> (N, D) with an int attribute ``features`` = D; weights from torch's RNG.
+
+        Where its features are a flattened map, an attribute ``map`` gives the map's shape (C, h, w).
+        """
 
     @abstractmethod
     def alone(self) -> bool:
         """Whether the features of an image depend on it alone, so that a whole domain can be embedded at once."""
+
+    def blank(self) -> "Backbone":
+        """The same network without weights to start from, for a caller that loads all of them."""
+        return self
 
 
 class Adaptation(Component, ABC):
@@ -187,12 +196,18 @@ Schedule = Literal["cosine", "linear", "step", "constant"]
 """How the outer rate falls over training."""
 
 
+Apart = Literal["always", "without batch statistics", "never"]
+
+
 class Method(Component, ABC):
     """How a learner is trained."""
 
     kind: ClassVar[str] = "methods"
     family: ClassVar[str] = ""
     schedule: ClassVar[Schedule] = "cosine"
+    apart: ClassVar[Apart] = "never"
+    """Whether a step's gradient is the mean over its tasks of what each gives by itself, so that processes can share
+    it."""
     traits: ClassVar["Traits"]
 
     @abstractmethod
@@ -242,11 +257,24 @@ class Attack(Component, ABC):
     """A search for a worse query within a ball around it, through the adapted classifier."""
 
     kind: ClassVar[str] = "attacks"
+    largest: ClassVar[float] = math.inf
+    """The largest eps that means something."""
 
     @abstractmethod
     def perturb(self, classifier: "Classifier", x: "Tensor", y: "Tensor", eps: float, rng: "Rng") -> "Tensor":
-        """Perturb x (T, Q, C, H, W), y (T, Q): the same shape, within eps and [0, 1]; rng.keys are (T, Q)."""
+        """Perturb x (T, Q, C, H, W), y (T, Q): the same shape, within eps and [0, 1]; rng.keys are (T, Q).
+
+        The classifier may be another one than that which is measured then.
+        """
 
     @abstractmethod
-    def passes(self) -> int:
-        """Forward passes that it makes for each query image."""
+    def passes(self, way: int) -> int:
+        """Forward passes that it makes for each query image of a task of ``way`` classes, at most.
+
+        Raises:
+            StudyError: it needs more classes.
+        """
+
+    def notes(self, way: int) -> tuple[str, ...]:
+        """What a reader must know of it wherever a number of a task of ``way`` classes appears."""
+        return ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import (
@@ -108,6 +109,9 @@ class CorruptionShift(ShiftEntry):
         if bare and not self.levels:
             text = f"{bare} has no severity table: give levels, such as levels: [{{...}}, {{...}}]"
             raise wrong("levels", "missing", text, self.levels)
+        check = self.corruption[0].corruption.check if self.levels else None
+        if check:
+            attempt(*((("levels", i), partial(check, level)) for i, level in enumerate(self.levels)))
 
     def _check_table(self) -> None:
         known = list(dict.fromkeys(t for s in self.steps for t in s.corruption.tables))

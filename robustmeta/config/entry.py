@@ -1,9 +1,10 @@
 """What every entry of ``shifts:`` is: one curve or several, which says what points these have."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -70,10 +71,21 @@ class ShiftEntry(Frozen, ABC):
 class SetEntry(ShiftEntry, ABC):
     """An entry that stands for every member of a named set, a curve each; ``groups`` has the one set."""
 
-    @property
     @abstractmethod
-    def members(self) -> Sequence[ShiftEntry]:
-        """The entries that it stands for, each with its label."""
+    def entries(self) -> Sequence[ShiftEntry]:
+        """Make the entries that it stands for, each with its label."""
+
+    @cached_property
+    def members(self) -> tuple[ShiftEntry, ...]:
+        """The entries that it stands for, made once."""
+        return tuple(self.entries())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, as pydantic makes it; one that differs makes members of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        if copied != self:
+            vars(copied).pop("members", None)
+        return copied
 
     def described(self) -> Described:
         """Nothing: its members have names of their own."""

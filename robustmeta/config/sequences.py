@@ -79,9 +79,8 @@ class SequenceSet(SetEntry):
             raise wrong("sequences", "set", text, self.sequences)
         return self
 
-    @property
-    def members(self) -> list[SequenceShift]:
-        """The entries that it stands for."""
+    def entries(self) -> list[SequenceShift]:
+        """An entry a sequence."""
         made: list[SequenceShift] = []
         for name in sequence_sets()[self.sequences]:
             one = SequenceShift.model_validate({"sequence": name, "severity": 1, "episodes": self.episodes})

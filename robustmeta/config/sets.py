@@ -31,19 +31,18 @@ class SetShift(SetEntry):
                 unknown(self.corruptions, corruption_sets(), "set of corruptions"),
                 self.corruptions,
             )
-        if self.table != "auto" and not any(self.table in m.corruption[0].corruption.tables for m in self.members):
+        names = corruption_sets()[self.corruptions]
+        if self.table != "auto" and not any(self.table in _corruption(name).tables for name in names):
             text = f"{self.corruptions} has no table {self.table!r}"
             raise wrong("table", "table", text, self.table)
         return self
 
-    @property
-    def members(self) -> list[CorruptionShift]:
-        """The entries that it stands for."""
+    def entries(self) -> list[CorruptionShift]:
+        """An entry a corruption."""
         made: list[CorruptionShift] = []
         for name in corruption_sets()[self.corruptions]:
-            found = find("corruptions", Corruption, name)
             fields = {"place": self.place, "severity": self.severity, "episodes": self.episodes}
-            table = self.table if self.table in found.tables else "auto"
+            table = self.table if self.table in _corruption(name).tables else "auto"
             one = CorruptionShift.model_validate({"corruption": name, "table": table, **fields})
             title = slug(one.described()[0])
             made.append(one.model_copy(update={"label": f"{self.label}.{title}" if self.label else title}))
@@ -54,3 +53,7 @@ class SetShift(SetEntry):
         """Its one group."""
         place = "" if self.place == "query" else f"-{self.place}"
         return {(self.label or self.corruptions) + place: self.corruptions}
+
+
+def _corruption(name: str) -> Corruption:
+    return find("corruptions", Corruption, name)

@@ -35,6 +35,7 @@ def smoke(study: Study) -> Study:
             "targets": tuple(drawn(t, "test") for t in study.targets),
             "validation": study.validation.model_copy(update={"split": "val", "episodes": 4, "checks": 1}),
             "evaluation": study.evaluation.model_copy(update={"episodes": 8}),
+            "flag_episodes": min(study.flag_episodes, 2),
             "budget": Budget(images=STEPS * max(d.images for d in diets)),
             "learners": tuple(plain(one) for one in study.learners),
             "baselines": tuple(plain(one) for one in study.baselines),

@@ -1,5 +1,6 @@
 """Dirty supports of a study: labels that are wrong, classes that are rare or missing."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
@@ -61,3 +62,8 @@ class TaskingShift(ShiftEntry):
         """One line."""
         listed = "; ".join(f"{p.value:g}: {p.tasking[0].level}" for p in self.points(size, 2))
         return [Told(self.label, f"tasking {self.tasking.name}", "support", f"severity {listed}", self.tasking.paper)]
+
+
+def dirty(shifts: Iterable[ShiftEntry]) -> frozenset[str]:
+    """The curves of dirty supports, which have severities as corruptions have, but change no pixel."""
+    return frozenset(curve for entry in shifts if isinstance(entry, TaskingShift) for curve in entry.curves)

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from robustmeta.config.arguments import check_arguments
 from robustmeta.corruptions.albumentations_levels import LEVELS
 from robustmeta.corruptions.per_image import Pixels, arguments, each
 from robustmeta.registry import ComponentError, unknown
@@ -60,7 +61,7 @@ class Transform:
         Raises:
             ValueError: an argument that the transform does not know or take, or a result of another shape.
         """
-        transform = self._build(level)
+        transform = self._build(arguments(self.name, level, self._known))
 
         def program(image: Pixels, seed: int) -> Any:
             transform.set_random_seed(seed)
@@ -70,9 +71,16 @@ class Transform:
 
         return each(x, rng, program, self.name)
 
-    def _build(self, level: object) -> Any:
+    def check(self, level: object) -> None:
+        """Raise a ValidationError of a level that it would not take."""
+        check_arguments(self.name, level, self._known, self._build)
+
+    @property
+    def _known(self) -> list[str]:
+        return [n for n in signature(_transforms()[self.name]).parameters if n != "p"]
+
+    def _build(self, given: dict[str, Any]) -> Any:
         kind = _transforms()[self.name]
-        given = arguments(self.name, level, [n for n in signature(kind).parameters if n != "p"])
         strict = {"strict": True} if "InitSchema" in vars(kind) else {}  # else it replaces what it cannot check
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice to use another transform
@@ -96,4 +104,5 @@ def __getattr__(name: str) -> Corruption:
     tables = {"levels": LEVELS[name]} if name in LEVELS else {}
     laws = dict.fromkeys(tables, "albumentations, at strengths of ours")
     facts = (name in LEVELS, "", source, origin, __name__)
-    return Corruption(f"albumentations:{name}", Transform(name), tables, "albumentations", 1, *facts, laws=laws)
+    made = Transform(name)
+    return Corruption(f"albumentations:{name}", made, tables, "albumentations", 1, *facts, laws=laws, check=made.check)

@@ -16,6 +16,7 @@ from torch import Tensor
 from robustmeta.core import row_chunks
 from robustmeta.corruptions.layout import Frame, checked_picture, of_array, of_pictures, of_tensor
 from robustmeta.corruptions.recipe import Chain, Recipe, recipe
+from robustmeta.functional.parallel import over
 from robustmeta.rng import Keys, Rng
 from robustmeta.shifts.shift import Stage
 
@@ -76,11 +77,15 @@ def corrupt_chain(
     """
     sources = [Rng(seed, ("corruption", stage.corruption.name, place), ids) for place, stage in enumerate(stages)]
     out = torch.empty_like(images)
-    for rows in row_chunks(images):
+
+    def work(rows: slice) -> None:
         part = images[rows]
         for stage, rng in zip(stages, sources, strict=True):
             part = _once(part, stage, rng.at(rows))
         out[rows] = part
+
+    spread = images.device.type == "cpu" and all(stage.corruption.in_threads for stage in stages)
+    over(work, row_chunks(images), spread=spread)
     return out
 
 
@@ -127,7 +132,7 @@ def _hash(data: bytes) -> int:
 
 
 def _chunks(frame: Frame) -> list[slice]:
-    return list(row_chunks(torch.empty(frame.shape, device="meta")))
+    return row_chunks(torch.empty(frame.shape, device="meta"))
 
 
 def _frames(images: object) -> list[tuple[NDArray[np.int64], Frame]]:

@@ -53,7 +53,14 @@ def corruption(
         checked = severity_tables(f"corruption {label}", levels, tables)
         given = (label, function, checked, family, version, monotone)
         about = facts(function.__module__, paper)
-        made = Corruption(*given, **about, laws=dict(laws or {}), parity=dict(parity or {}), in_bytes=in_bytes)
+        made = Corruption(
+            *given,
+            *about.values(),
+            laws=dict(laws or {}),
+            parity=dict(parity or {}),
+            in_bytes=in_bytes,
+            in_threads=not about["source"],
+        )
         register("corruptions", label, made)
         return made
 

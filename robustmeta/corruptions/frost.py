@@ -104,6 +104,7 @@ def frost_from(folder: str | Path) -> Corruption:
         module=__name__,
         laws=LAWS,
         parity={table: "injected-exact" if table == "224" else "none" for table in TABLES},
+        in_threads=True,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from robustmeta.config.arguments import check_arguments
 from robustmeta.corruptions.nrtk_levels import LEVELS
 from robustmeta.corruptions.per_image import Pixels, arguments, each
 from robustmeta.registry import ComponentError, unknown
@@ -57,18 +58,31 @@ class Perturber:
         Raises:
             ValueError: an argument that the perturber does not know or take, or a result of another shape.
         """
-        kind = _perturbers()[self.name]
-        known = list(signature(kind).parameters)
-        given = arguments(self.name, level, [n for n in known if n not in _OURS])
-        fixed = None if "seed" in known else kind(**given)
+        given = arguments(self.name, level, self._known)
+        fixed = None if "seed" in signature(self._kind).parameters else self._build(given)
 
         def program(image: Pixels, seed: int) -> Any:
-            perturb = kind(**given, seed=seed) if fixed is None else fixed
+            perturb = self._build({**given, "seed": seed}) if fixed is None else fixed
             gray = image.shape[2] == 1
             made, _ = perturb(image=image[..., 0] if gray else image)
             return made[..., None] if gray else made
 
         return each(x, rng, program, self.name)
+
+    def check(self, level: object) -> None:
+        """Raise a ValidationError of a level that it would not take."""
+        check_arguments(self.name, level, self._known, self._build)
+
+    @property
+    def _kind(self) -> type:
+        return _perturbers()[self.name]
+
+    @property
+    def _known(self) -> list[str]:
+        return [n for n in signature(self._kind).parameters if n not in _OURS]
+
+    def _build(self, given: dict[str, Any]) -> Any:
+        return self._kind(**given)
 
 
 def _source() -> str:
@@ -96,4 +110,5 @@ def __getattr__(name: str) -> Corruption:
     tables = {"levels": LEVELS[name]} if name in LEVELS else {}
     laws = dict.fromkeys(tables, "nrtk, at strengths of ours")
     facts = (name in LEVELS, "", _source(), library("nrtk"), __name__)
-    return Corruption(f"nrtk:{name}", Perturber(name), tables, "nrtk", 1, *facts, laws=laws)
+    made = Perturber(name)
+    return Corruption(f"nrtk:{name}", made, tables, "nrtk", 1, *facts, laws=laws, check=made.check)

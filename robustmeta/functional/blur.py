@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -82,6 +83,7 @@ def gaussian(size: int, sigma: float) -> Float[Tensor, "K K"]:
     return line(size, sigma)[:, None] * line(size, sigma)
 
 
+@lru_cache(maxsize=16)
 def aliased_disk(radius: float, sigma: float) -> Float[Tensor, "K K"]:
     """A disk of sum 1 softened by a small Gaussian, in float64 (Hendrycks and Dietterich 2019, the defocus kernel).
 

@@ -1,7 +1,9 @@
 """Gradient descent inside a task, for many tasks at once: every parameter that a task owns has a leading T."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import partial
 from typing import Literal, TypeVar
 
 import torch
@@ -9,7 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.utils.checkpoint import checkpoint
 
+from robustmeta.functional.by_task import by_task
 from robustmeta.functional.normalise import (
     Statistics,
     at_step,
@@ -23,8 +27,29 @@ Params = dict[str, Tensor]
 S = TypeVar("S")
 Order = Literal[0, 1, 2]
 
-BATCHED_UP_TO = 10
-"""Images a task up to which one pass, its convolutions grouped by task, beats a loop over tasks on a CPU."""
+BATCHED_UP_TO = 25
+"""Images a task up to which one pass over all tasks beats a loop over them on a CPU, for conv4 at 28 to 84 pixels."""
+
+PIXELS_UP_TO = 36_000
+"""Pixels of a task's images together beyond which it does not, for the size of their patches."""
+
+_FORCED: ContextVar[bool | None] = ContextVar("one pass or a loop", default=None)
+
+
+@contextmanager
+def forced(batched: bool) -> Generator[None]:
+    """Within it tasks go through in one pass, or one by one, whatever their shape."""
+    token = _FORCED.set(batched)
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
+
+
+def in_one_pass(x: Float[Tensor, "T N C H W"]) -> bool:
+    """Whether the images of tasks go through a network in one pass, rather than task by task."""
+    choice, images, pixels = _FORCED.get(), x.shape[1], x.shape[3:].numel()
+    return images <= BATCHED_UP_TO and images * pixels <= PIXELS_UP_TO if choice is None else choice
 
 
 def per_task(
@@ -57,8 +82,9 @@ def per_task(
         with at_step(step), scope(statistics) as tape:
             return functional_call(net, {**shared, **params}, (images,)), tape
 
-    if x.shape[1] <= BATCHED_UP_TO if batched is None else batched:
-        return vmap(one, in_dims=(0, 0, None if given is None else 0))(own, x, given)
+    if in_one_pass(x) if batched is None else batched:
+        with by_task():
+            return vmap(one, in_dims=(0, 0, None if given is None else 0))(own, x, given)
     params = {k: [channels_last(p) for p in v.unbind()] for k, v in own.items()}
     statistics = {k: (mean.unbind(), variance.unbind()) for k, (mean, variance) in (given or {}).items()}
     outputs, tapes = [], []
@@ -88,21 +114,33 @@ def descend(
     state: S,
     steps: int,
     order: Order,
+    *,
+    trail: list[Params] | None = None,
+    recompute: bool = False,
 ) -> tuple[Params, S]:
     """Take ``steps`` steps from parameters with a leading T: φₖ₊₁ = update(φₖ, ∇ Lₖ(φₖ)).
 
     ``losses`` is (params, k) -> the loss of each task at step k; ``update`` is (params, gradients, state) -> the next
     params and state. ``order`` is how the result depends on the start when it is differentiated: 2 = as it does (MAML),
-    1 = as if the gradients were constants (FOMAML), 0 = not at all (no graph is kept).
+    1 = as if the gradients were constants (FOMAML), 0 = not at all (no graph is kept). φ₁, φ₂, ... are added to
+    ``trail`` if given. ``recompute`` keeps no graph of a step but computes the step again when it is differentiated
+    (Griewank and Walther 2000, algorithm 799): the same gradient in less memory and more time.
     """
-    for k in range(steps):
-        if order == 0:
-            params = {name: p.detach().requires_grad_() for name, p in params.items()}
+
+    def step(params: Params, state: S, k: int) -> tuple[Params, S]:
         with torch.enable_grad():
             total = losses(params, k).sum()
         gradients = torch.autograd.grad(total, list(params.values()), create_graph=order == 2)
         with torch.set_grad_enabled(order > 0):
-            params, state = update(params, dict(zip(params, gradients, strict=True)), state)
+            return update(params, dict(zip(params, gradients, strict=True)), state)
+
+    for k in range(steps):
+        if order == 0:
+            params = {name: p.detach().requires_grad_() for name, p in params.items()}
+        taken = partial(checkpoint, step, use_reentrant=False, preserve_rng_state=False) if recompute else step
+        params, state = taken(params, state, k)
+        if trail is not None:
+            trail.append(params)
     return params, state
 
 
@@ -110,7 +148,17 @@ def sgd(rate: float) -> Callable[[Params, Params, None], tuple[Params, None]]:
     """Plain gradient steps: φ − rate · g."""
 
     def update(params: Params, gradients: Params, state: None) -> tuple[Params, None]:
-        return {k: p - rate * gradients[k] for k, p in params.items()}, state
+        return {k: torch.add(p, gradients[k], alpha=-rate) for k, p in params.items()}, state
+
+    return update
+
+
+def sgd_at(rates: Callable[[int], Params]) -> Callable[[Params, Params, int], tuple[Params, int]]:
+    """Gradient steps φ − αₖ ∘ g with rates by parameter and step k, which is the state; differentiable in the rates."""
+
+    def update(params: Params, gradients: Params, state: int) -> tuple[Params, int]:
+        rate = rates(state)
+        return {k: p - rate[k] * gradients[k] for k, p in params.items()}, state + 1
 
     return update
 
@@ -144,3 +192,38 @@ def minibatches(rng: Rng, images: int, batch: int, steps: int) -> Int[Tensor, "T
     passes = -(-steps * batch // images)
     rows = torch.cat([rng.permutation(images) for _ in range(passes)], -1)
     return rows[:, : steps * batch].unflatten(1, (steps, batch))
+
+
+def query_gradients(
+    losses: Callable[[Params, slice], tuple[Float[Tensor, " T"], Statistics]],
+    params: Params,
+    x: Float[Tensor, "T Q C H W"],
+    scale: float,
+) -> tuple[Float[Tensor, " T"], Statistics, Params]:
+    """Each task's query loss at parameters with a leading T, the statistics of its passes, and scale · ∇ of the loss.
+
+    ``losses`` is (params of some tasks, which ones) -> their losses and statistics. Other parameters that it depends on
+    get scale · ∇ Σ in their ``.grad``. Tasks of queries ``x`` go in one pass or one by one, as in ``per_task``; one by
+    one, the graph of a single task is in memory.
+    """
+    tasks = len(next(iter(params.values())))
+    size = tasks if in_one_pass(x) else 1
+    values: list[Tensor] = []
+    tapes: list[Statistics] = []
+    gradients: Params = {}
+    for start in range(0, tasks, size):
+        rows = slice(start, start + size)
+        leaves = {k: p[rows].detach().requires_grad_() for k, p in params.items()}
+        value, tape = losses(leaves, rows)
+        (scale * value.sum()).backward()
+        slopes = {k: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for k, leaf in leaves.items()}
+        if size == tasks:
+            gradients = slopes
+        else:
+            gradients = gradients or {k: torch.empty_like(p) for k, p in params.items()}  # laid out in memory as φ is
+            for k, slope in slopes.items():
+                gradients[k][rows] = slope
+        values.append(value.detach())
+        tapes.append({k: (mean.detach(), variance.detach()) for k, (mean, variance) in tape.items()})
+    joined = {k: (torch.cat([t[k][0] for t in tapes]), torch.cat([t[k][1] for t in tapes])) for k in tapes[0]}
+    return torch.cat(values), joined, gradients

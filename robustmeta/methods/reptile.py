@@ -1,6 +1,6 @@
 """Reptile."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -23,10 +23,12 @@ class Reptile(Episodic):
 
         θ ← θ + ε (1/T) Σᵢ (φᵢ − θ),   ε from ``meta_step`` to 0 along a line
 
-    φᵢ = θ after ``inner_steps`` mini-batches of ``inner_batch`` with Adam, β₁ = 0, whose second moments carry over from
-    task to task and step to step (so the tasks run one after another); mini-batches pass through the task without
-    replacement and may span two passes. All ``train.shot`` images of a class are trained on; there is no query.
-    Fields: inner_rate, of the inner Adam; test_steps and test_batch, of the native adaptation.
+    φᵢ = θ after ``inner_steps`` mini-batches of ``inner_batch`` with Adam, β₁ = 0; mini-batches pass through the task
+    without replacement and may span two passes. All ``train.shot`` images of a class are trained on; there is no query.
+    Fields: carry, ``sequential``: Adam's second moments carry over from task to task and step to step, so that the
+    tasks run one after another, as published; ``none``: they begin at zero in every task, and all tasks of a step run
+    side by side (a variant of this package); inner_rate, of the inner Adam; test_steps and test_batch, of the native
+    adaptation, which begins with the moments carried.
     """
 
     family: ClassVar[str] = "gradient-based"
@@ -39,12 +41,13 @@ class Reptile(Episodic):
     inner_batch: int = Field(default=10, ge=1)
     inner_rate: float = Field(default=1e-3, gt=0)
     meta_step: float = Field(default=1.0, gt=0)
+    carry: Literal["sequential", "none"] = "sequential"
     test_steps: int = Field(default=50, ge=0, le=10_000)
     test_batch: int = Field(default=5, ge=1)
 
     def build(self, backbone: Backbone, size: int, channels: int, classes: int) -> nn.Module:
-        """A network with a head for ``train.way`` classes that carries the inner Adam's moments."""
-        return Network(backbone.build(size, channels), self.train.way, moments=True)
+        """A network with a head for ``train.way`` classes, which holds the inner Adam's moments where they carry."""
+        return Network(backbone.build(size, channels), self.train.way, moments=self.carry == "sequential")
 
     def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
         """Plain descent on the pseudo-gradient, with ε for its rate."""
@@ -53,17 +56,19 @@ class Reptile(Episodic):
     def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng, progress: float = 0.0) -> StepStats:
         """Fill ``.grad`` with θ − mean φᵢ; the loss is the mean over tasks of the last mini-batch's."""
         tasks, network = expect(batch, Tasks), as_network(net)
-        images = tasks.support_y.shape[1]
+        count, images = tasks.support_y.shape
+        rows = [minibatches(rng, images, self.inner_batch, self.inner_steps)[0] for _ in range(count)]
+        size = count if self.carry == "none" else 1
         ends: list[Params] = []
         last = 0.0
-        for x, y in zip(tasks.support_x, tasks.support_y, strict=True):
-            rows = minibatches(rng, images, self.inner_batch, self.inner_steps)[0]
-            end, loss = self._one_task(network, x[rows], y[rows])
+        for start in range(0, count, size):
+            some = slice(start, start + size)
+            end, losses = self._descend(network, tasks.support_x[some], tasks.support_y[some], torch.stack(rows[some]))
             ends.append(end)
-            last += loss / len(tasks.support_y)
-        for name, p in net.named_parameters():
-            p.grad = p.detach() - torch.stack([end[name][0] for end in ends]).mean(0)
-        return StepStats(last, self._passes(len(ends), images))
+            last += losses.sum().item() / count
+        for name, p in network.named_parameters():
+            p.grad = p.detach() - torch.cat([end[name] for end in ends]).mean(0)
+        return StepStats(last, self._passes(count, images))
 
     def passes(self) -> int:
         """The mini-batches of all tasks."""
@@ -72,22 +77,27 @@ class Reptile(Episodic):
     def _passes(self, tasks: int, images: int) -> int:
         return tasks * self.inner_steps * min(self.inner_batch, images)
 
-    def _one_task(self, network: Network, x: Tensor, y: Tensor) -> tuple[Params, float]:
-        """The weights after the mini-batches x (steps, B, C, H, W), y (steps, B), and the last one's loss."""
+    def _descend(self, network: Network, x: Tensor, y: Tensor, rows: Tensor) -> tuple[Params, Tensor]:
+        """The weights of T tasks after the mini-batches of these rows (T, steps, B), and the losses (T,) of the last.
+
+        They start from the network's moments, and leave it those of the first task.
+        """
+        task = torch.arange(len(x))[:, None]
         seen: list[Tensor] = []
 
         def losses(params: Params, k: int) -> Tensor:
-            logits, statistics = per_task(network, {}, params, x[k : k + 1], record=k == 0, batched=False)
+            batched = None if self.carry == "none" else False
+            logits, statistics = per_task(network, {}, params, x[task, rows[:, k]], record=k == 0, batched=batched)
             network.follow(statistics)
-            seen.append(task_losses(logits, y[k : k + 1]))
+            seen.append(task_losses(logits, y[task, rows[:, k]]))
             return seen[-1]
 
         _, start = network.parts("all")
         second, updates = network.adam_state()
-        state = (spread(second, 1), updates)
-        end, state = descend(losses, spread(start, 1), adam(self.inner_rate), state, self.inner_steps, order=0)
+        state = (spread(second, len(x)), updates)
+        end, state = descend(losses, spread(start, len(x)), adam(self.inner_rate), state, self.inner_steps, order=0)
         network.keep_adam_state(state)
-        return end, seen[-1].item()
+        return end, seen[-1].detach()
 
     def adaptation(self) -> Adaptation:
         """Adam from the carried moments on small mini-batches."""

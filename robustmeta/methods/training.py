@@ -1,14 +1,17 @@
-"""What built-in methods share: checked diets, and the usual outer optimiser."""
+"""What built-in methods share: checked diets, the usual outer optimiser, and a step on tasks in one pass."""
 
 from abc import ABC
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from pydantic import field_validator
-from torch import nn
+from torch import Tensor, nn
 
 from robustmeta.config.components import Diet, Method
-from robustmeta.core import Batch, Tasks
+from robustmeta.core import Batch, StepStats, Tasks
+from robustmeta.functional.normalise import batch_statistics
+from robustmeta.nets import Network
 
 B = TypeVar("B", Tasks, Batch)
 
@@ -23,6 +26,25 @@ def expect(batch: Tasks | Batch, kind: type[B]) -> B:
 def adam(net: nn.Module, rate: float) -> torch.optim.Optimizer:
     """Adam on all parameters."""
     return torch.optim.Adam(net.parameters(), lr=rate)
+
+
+def episodic_step(
+    network: Network, batch: Tasks | Batch, losses: Callable[[Tensor, Tensor, Tasks], Tensor]
+) -> StepStats:
+    """The gradient of the mean loss over tasks whose images all pass the network once, under one set of statistics.
+
+    ``losses`` is (support features (T, S, D), query features (T, Q, D), tasks) -> (T,); what it sends through a layer
+    that normalises is normalised with statistics of its own.
+    """
+    tasks = expect(batch, Tasks)
+    x = torch.cat([tasks.support_x, tasks.query_x], 1)
+    with batch_statistics() as statistics:
+        z = network(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        shots = tasks.support_x.shape[1]
+        loss = losses(z[:, :shots], z[:, shots:], tasks).mean()
+    loss.backward()
+    network.follow(statistics)
+    return StepStats(loss.item(), x.shape[0] * x.shape[1])
 
 
 class Episodic(Method, ABC):

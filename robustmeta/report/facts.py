@@ -1,6 +1,7 @@
 """What stands beside the numbers: how they came about, what they cost, what was chosen, what is missing."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from robustmeta.config.flags import FLAGS, STATUSES
 from robustmeta.config.study import Study
-from robustmeta.report.findings import FRAMES, Findings
+from robustmeta.report.findings import FRAMES, TASKS, Findings
 from robustmeta.report.grid import BEST_RULE
 from robustmeta.report.rows import Rows, grouped, mean
 from robustmeta.report.text import FAILED
@@ -40,7 +42,9 @@ def protocol(results: Results, found: Findings) -> dict[str, str]:
         if kinds
         else "none: there is no result",
         "averages": "each shift counts once, with the mean over its severities or eps; the interval is the mean of the "
-        "intervals, which is never too narrow, as the same tasks serve every shift",
+        "intervals, which is never too narrow, as the same tasks serve every shift"
+        + "; dirty supports, whose pixels are clean, are no corruptions and have an average of their own"
+        * any(p.condition == TASKS for p in found.points),
         "gain": f"accuracy minus that of {found.baseline} with the same training seed on the same episodes, in points; "
         "no difference is shown where its interval holds 0"
         if found.baseline
@@ -61,6 +65,21 @@ def strengths(study: Study, found: Findings) -> Listing:
     return Listing(
         "Shifts and their strengths", ("shift", "law", "acts on", "strengths", "levels and remarks"), tuple(rows)
     )
+
+
+def honesty(results: Results) -> Listing | None:
+    """Every honesty flag with its rule, and in how many results under attacks it warns; None without attacks."""
+    if not len(results.flags):
+        return None
+    counts = Counter(results.flags[["flag", "status"]].itertuples(index=False, name=None))
+    rows = [
+        (name, flag.says, flag.rule, *(str(counts[name, status]) for status in STATUSES))
+        for name, flag in FLAGS.items()
+    ]
+    columns = ("flag", "a warning means", "it warns when", "warns", "passes", "did not run")
+    episodes = results.study.flag_episodes
+    caption = f"Honesty flags of results under attacks; further attacks see the first {episodes} tasks of each"
+    return Listing(caption, columns, tuple(rows))
 
 
 MEASURES = {
@@ -157,8 +176,10 @@ COSTS = {
     "images": ("images drawn", 1, "{:,.0f}"),
     "train_passes": ("training passes", 1, "{:,.0f}"),
     "train_seconds": ("training, s", 1, "{:,.1f}"),
+    "validation_seconds": ("validation in training, s", 1, "{:,.1f}"),
     "adapt_seconds_per_task": ("adapting, ms a task", 1000, "{:,.1f}"),
     "evaluate_passes": ("evaluation passes", 1, "{:,.0f}"),
+    "flag_passes": ("of these for honesty flags", 1, "{:,.0f}"),
 }
 
 

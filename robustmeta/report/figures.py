@@ -8,6 +8,7 @@ import pandas as pd
 
 from robustmeta.report.curves import Curve, Frame, panel
 from robustmeta.report.findings import CLEAN, Findings, Point
+from robustmeta.report.flags import warning
 from robustmeta.report.rows import Rows, grouped
 from robustmeta.report.text import PERCENT, enumerated
 
@@ -67,12 +68,13 @@ def _panel(
     missing = [f"{n} at {enumerated(steps)}" for n, steps in gaps.items() if steps]
     words = "; ".join(f"{n}: {', '.join(PERCENT.value(p.scored.score) for p in line)}" for n, line in lines.items())
     at = ", ".join(_strength(p) for p in some)
+    shifted = [p for line in lines.values() for p in line if p.axis != CLEAN]
     return Panel(
         title=shift,
         svg=panel(curves, frame, name),
         words=f"Accuracy in % on {target} under {shift} at {some[-1].axis} {at}. {words}.",
         missing=f"failed: {'; '.join(missing)}" if missing else "",
-        remarks=tuple(dict.fromkeys(t for line in lines.values() for p in line if p.axis != CLEAN for t in p.notes)),
+        remarks=tuple(dict.fromkeys([*(t for p in shifted for t in p.notes), *warning(shifted)])),
     )
 
 
@@ -97,14 +99,16 @@ def _curve(points: Sequence[Point], colour: str, *, dashed: bool) -> Curve:
     return Curve(colour, tuple(p.step for p in points), y, low, high, dashed=dashed)
 
 
-def training_curves(table: pd.DataFrame, colours: Mapping[str, str]) -> tuple[Panel, ...]:
-    """Accuracy on source validation for all learners together, and the loss of each; a line a seed."""
+def training_curves(
+    table: pd.DataFrame, colours: Mapping[str, str], checked_on: str = "source validation"
+) -> tuple[Panel, ...]:
+    """Accuracy on what checkpoints are selected by for all learners together, and the loss of each; a line a seed."""
     runs = grouped(table, "learner", "seed")
     names = list(dict.fromkeys(learner for learner, _ in runs))
     checked = {key: [row for row in rows if not math.isnan(row["val_accuracy"])] for key, rows in runs.items()}
     lines = [_history(rows, "val_accuracy", 100, colours[key[0]]) for key, rows in checked.items() if rows]
-    words = f"Accuracy on source validation over images drawn, for {enumerated(names)}."
-    out = [_history_panel("source validation", lines, "accuracy, %", words, "validation")] if lines else []
+    words = f"Accuracy on {checked_on} over images drawn, for {enumerated(names)}."
+    out = [_history_panel(checked_on, lines, "accuracy, %", words, "validation")] if lines else []
     for i, name in enumerate(names):
         own = [rows for key, rows in runs.items() if key[0] == name]
         lines = [_history(rows, "loss", 1, colours[name]) for rows in own]

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from robustmeta.config.study import Study
+from robustmeta.config.tasking import dirty
 from robustmeta.store.results import Results
 
 CLEAN, SEVERITY, EPS, FRAMES = "clean", "severity", "eps", "frames"
+TASKS = "tasks"
 ACCURACY = "accuracy"
 
 
@@ -48,19 +50,34 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Flagged:
+    """What a honesty flag says of one result; ``seed`` names the training seed where there are several."""
+
+    name: str
+    status: str
+    text: str
+    seed: str
+
+
+@dataclass(frozen=True)
 class Point:
-    """One learner on one target at one point of one shift, by one metric."""
+    """One learner on one target at one point of one shift, by one metric.
+
+    ``condition`` says what is averaged together: the axis, or ``TASKS`` for a dirty support, whose pixels are clean.
+    """
 
     learner: str
     target: str
     shift: str
     place: str
     axis: str
+    condition: str
     step: int
     strength: float
     metric: str
     scored: Scored
     notes: tuple[str, ...]
+    flags: tuple[Flagged, ...] = ()
 
     @property
     def where(self) -> str:
@@ -120,14 +137,14 @@ class Findings:
             groups.setdefault((p.metric, p.target, p.learner), []).append(p)
         return {key: tuple(group) for key, group in groups.items()}
 
-    def of(self, learner: str, target: str, metric: str = ACCURACY, axis: str = "") -> tuple[Point, ...]:
-        """The points of a learner on a target, on one axis if given."""
-        return tuple(p for p in self._index.get((metric, target, learner), ()) if axis in ("", p.axis))
+    def of(self, learner: str, target: str, metric: str = ACCURACY, condition: str = "") -> tuple[Point, ...]:
+        """The points of a learner on a target, under one condition if given."""
+        return tuple(p for p in self._index.get((metric, target, learner), ()) if condition in ("", p.condition))
 
-    def over(self, learner: str, target: str, axis: str, metric: str = ACCURACY) -> Scored:
-        """The average on an axis, each shift counting once whatever its points; NaN if the study has no such shift."""
+    def over(self, learner: str, target: str, condition: str, metric: str = ACCURACY) -> Scored:
+        """The average under a condition, each shift counting once whatever its points; NaN without any."""
         shifts: dict[str, list[Scored]] = {}
-        for p in self.of(learner, target, metric, axis):
+        for p in self.of(learner, target, metric, condition):
             shifts.setdefault(p.shift, []).append(p.scored)
         return average([average(points) for points in shifts.values()]) if shifts else Scored(NOTHING, NOTHING)
 
@@ -160,11 +177,24 @@ def findings(results: Results) -> Findings:
     roles = dict(zip(frame["learner"].astype(str), frame["role"], strict=True))
     learners = [one.label for one in (*study.learners, *study.baselines) if one.label in roles]
     across = transductive if baseline not in transductive else frozenset(roles) - transductive
+    frame = frame.assign(condition=frame["axis"].mask(frame["shift"].isin([*dirty(study.shifts)]), TASKS))
     rows = [row for row in frame.to_dict("records") if row["axis"] != FRAMES]  # stability has a table of its own
-    points = tuple(_point(row, across, study) for row in rows)
+    flags = _flags(results)
+    made = [_point(row, across, study) for row in rows]
+    points = tuple(replace(p, flags=flags.get((p.learner, p.target, p.shift, p.step), ())) for p in made)
     return Findings(
         points, tuple(learners), frozenset(n for n in roles if roles[n] != "baseline"), baseline, transductive
     )
+
+
+def _flags(results: Results) -> dict[tuple[str, str, str, int], tuple[Flagged, ...]]:
+    """(learner, target, shift, step) -> the honesty flags of all training seeds."""
+    found: dict[tuple[str, str, str, int], list[Flagged]] = {}
+    columns = ["learner", "target", "shift", "step", "seed", "flag", "status", "text"]
+    for *place, seed, name, status, text in results.flags[columns].itertuples(index=False, name=None):
+        one = Flagged(name, status, text, f"seed {seed}" * (len(results.study.seeds) > 1))
+        found.setdefault((place[0], place[1], place[2], place[3]), []).append(one)
+    return {place: tuple(flags) for place, flags in found.items()}
 
 
 def _point(row: Mapping[Any, Any], across: frozenset[str], study: Study) -> Point:
@@ -175,6 +205,7 @@ def _point(row: Mapping[Any, Any], across: frozenset[str], study: Study) -> Poin
         shift=row["shift"],
         place=row["place"],
         axis=row["axis"],
+        condition=row["condition"],
         step=int(row["step"]),
         strength=float(row[row["axis"]]) if row["axis"] != CLEAN else 0.0,
         metric=row["metric"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from robustmeta.report.findings import Number, Point, Scored
+from robustmeta.report.flags import Box
 from robustmeta.report.text import FAILED, Style
 
 K = TypeVar("K")
@@ -24,6 +25,7 @@ class Cell:
     where: str = ""
     best: bool = False
     marks: tuple[int, ...] = ()
+    box: Box | None = None
 
     @property
     def failed(self) -> bool:
@@ -98,7 +100,15 @@ def best(scores: Mapping[str, Number], *, more: bool = True) -> frozenset[str]:
     return frozenset(name for name, s in there.items() if s.overlaps(top))
 
 
-def cell(scored: Scored, look: Style, *, first: bool, marks: tuple[int, ...] = (), where: str = "") -> Cell:
+def cell(
+    scored: Scored,
+    look: Style,
+    *,
+    first: bool,
+    marks: tuple[int, ...] = (),
+    where: str = "",
+    box: Box | None = None,
+) -> Cell:
     """One number, printed."""
     verdict = {1: BETTER, -1: WORSE, 0: SAME}[scored.gain.sign] if scored.gain.there else ""
     return Cell(
@@ -110,4 +120,5 @@ def cell(scored: Scored, look: Style, *, first: bool, marks: tuple[int, ...] = (
         where=where,
         best=first,
         marks=marks,
+        box=box if scored.score.there else None,
     )

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robustmeta.report.findings import CLEAN, EPS, SEVERITY, Findings, Scored
+from robustmeta.report.findings import CLEAN, EPS, SEVERITY, TASKS, Findings, Scored
+from robustmeta.report.flags import warning
 from robustmeta.report.text import enumerated, lead, percent, points
 
 CONDITIONS = {
     CLEAN: "On clean images",
     SEVERITY: "Under corruptions, on average",
+    TASKS: "With dirty supports, on average",
     EPS: "Under attacks, on average",
 }
 
@@ -25,8 +27,8 @@ class Statement:
 class Verdict:
     """What holds under one condition: in a sentence, and for each target, with what must be said beside it."""
 
-    axis: str
     condition: str
+    words: str
     lead: str
     statements: tuple[Statement, ...]
     remarks: tuple[str, ...]
@@ -53,20 +55,21 @@ class Contest:
 
 
 def verdicts(found: Findings) -> tuple[Verdict, ...]:
-    """What the study shows on clean, corrupted and attacked images, as far as it has them."""
-    axes = {p.axis for p in found.points}
-    return tuple(_verdict(found, axis, condition) for axis, condition in CONDITIONS.items() if axis in axes)
+    """What the study shows on clean, corrupted and attacked images and with dirty supports, as far as it has them."""
+    conditions = {p.condition for p in found.points}
+    return tuple(_verdict(found, one, words) for one, words in CONDITIONS.items() if one in conditions)
 
 
-def _verdict(found: Findings, axis: str, condition: str) -> Verdict:
-    contests = {target: _contest(found, target, axis) for target in found.targets}
+def _verdict(found: Findings, condition: str, words: str) -> Verdict:
+    contests = {target: _contest(found, target, condition) for target in found.targets}
     statements = tuple(Statement(target, _statement(contest)) for target, contest in contests.items())
-    remarks = dict.fromkeys(t for p in found.points if p.axis == axis for t in p.notes)
-    return Verdict(axis, condition, _lead(found, condition, contests), statements, tuple(remarks))
+    points = [p for p in found.points if p.condition == condition]
+    remarks = dict.fromkeys([*(t for p in points for t in p.notes), *warning(points)])
+    return Verdict(condition, words, _lead(found, words, contests), statements, tuple(remarks))
 
 
-def _contest(found: Findings, target: str, axis: str) -> Contest:
-    scored = {n: found.over(n, target, axis) for n in found.at(target)}
+def _contest(found: Findings, target: str, condition: str) -> Contest:
+    scored = {n: found.over(n, target, condition) for n in found.at(target)}
     rivals = [n for n in _rivals(found) if n in scored]
     apart = [n for n in found.meta if n in scored and n not in rivals]
     there = [n for n in rivals if scored[n].score.there]
@@ -81,14 +84,14 @@ def _contest(found: Findings, target: str, axis: str) -> Contest:
     )
 
 
-def _lead(found: Findings, condition: str, contests: dict[str, Contest]) -> str:
+def _lead(found: Findings, words: str, contests: dict[str, Contest]) -> str:
     if not found.baseline:
-        return f"{condition}: this study has no result of a baseline, so it cannot say whether meta-learning helps."
+        return f"{words}: this study has no result of a baseline, so it cannot say whether meta-learning helps."
     fair = {target: c for target, c in contests.items() if c.reference and c.scores}
     if not any(c.reference or c.scores for c in contests.values()):
-        return f"{condition}: no result."
+        return f"{words}: no result."
     if not fair:
-        return f"{condition}: nothing to compare with the {found.baseline} baseline."
+        return f"{words}: nothing to compare with the {found.baseline} baseline."
     winners = {target: c.those(1) for target, c in fair.items() if c.outcome > 0}
     parts = [
         f"{enumerated(names)} beat{'s' * (len(names) == 1)} the baseline on {where}"
@@ -100,7 +103,7 @@ def _lead(found: Findings, condition: str, contests: dict[str, Contest]) -> str:
     parts += [f"{_none(found)} shown to beat the baseline on {enumerated(unclear)}"] if unclear else []
     left = [target for target in contests if target not in fair]
     parts += [f"nothing to compare with on {enumerated(left)}"] if left else []
-    return f"{condition}: {'; '.join(parts)}.".replace("the baseline", f"the {found.baseline} baseline", 1)
+    return f"{words}: {'; '.join(parts)}.".replace("the baseline", f"the {found.baseline} baseline", 1)
 
 
 def _grouped(winners: dict[str, list[str]]) -> list[tuple[list[str], str]]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from robustmeta.config.study import Study
 from robustmeta.report import facts, figures, grid, images, layout
 from robustmeta.report.findings import ACCURACY, Findings, findings
 from robustmeta.report.headline import Verdict, verdicts
+from robustmeta.report.instances import Instances, instances
 from robustmeta.store.palette import colours
 from robustmeta.store.results import Results
 
@@ -36,12 +38,14 @@ class Page:
     overview: tuple[grid.Table, ...]
     sets: facts.Listing | None
     stability: facts.Listing | None
+    instances: Instances | None
     parts: tuple[Part, ...]
     curves: tuple[figures.Strip, ...]
     training: tuple[figures.Panel, ...]
     sheets: tuple[images.Sheet, ...]
     protocol: dict[str, str]
     listings: tuple[facts.Listing, ...]
+    honesty: facts.Listing | None
     costs: facts.Listing | None
     tuning: facts.Listing | None
     study: str
@@ -64,18 +68,25 @@ def page(results: Results) -> Page:
         overview=tuple(layout.overview(found, kind, names) for kind, names in found.kinds()),
         sets=facts.sets(results, found),
         stability=facts.stability(results, found),
+        instances=instances(results, palette),
         parts=tuple(_part(found, target) for target in found.targets),
         curves=figures.shift_curves(found, palette, chances),
-        training=figures.training_curves(results.training, palette),
+        training=figures.training_curves(results.training, palette, _checked_on(study)),
         sheets=images.sheets(results, found),
         protocol=facts.protocol(results, found),
         listings=(*([facts.strengths(study, found)] if study.shifts else []), facts.learners(study)),
+        honesty=facts.honesty(results),
         costs=facts.costs(results.costs),
         tuning=facts.tuning(results.tuning),
         study=facts.resolved(study),
         chance=" or ".join(dict.fromkeys(f"{100 * c:.3g}%" for c in chances.values())),
         shape=" or ".join(dict.fromkeys(shapes)),
     )
+
+
+def _checked_on(study: Study) -> str:
+    """What checkpoints are measured on while training."""
+    return "the targets (oracle)" if study.validation.select == "target_oracle" else "source validation"
 
 
 def _part(found: Findings, target: str) -> Part:

@@ -13,9 +13,13 @@ SPECIAL = str.maketrans(
 
 
 def tables(results: Results) -> Mapping[str, str]:
-    """``results.csv``, a row for every point, and ``results.tex``, the overview with booktabs: file name -> text."""
-    csv = results.points.to_csv(index=False, lineterminator="\n")
-    return {"results.csv": csv, "results.tex": _tex(findings(results))}
+    """``results.csv``, a row for every point, and ``results.tex``, the overview with booktabs: file name -> text.
+
+    Under attacks ``flags.csv`` too, a row for every result and honesty flag.
+    """
+    csv = {"results.csv": results.points, "flags.csv": results.flags}
+    written = {name: table.to_csv(index=False, lineterminator="\n") for name, table in csv.items() if len(table)}
+    return {**written, "results.tex": _tex(findings(results))}
 
 
 def _tex(found: Findings) -> str:

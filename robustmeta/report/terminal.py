@@ -8,6 +8,7 @@ from rich.text import Text
 
 from robustmeta.report import grid, layout
 from robustmeta.report.findings import findings
+from robustmeta.report.flags import warning
 from robustmeta.report.headline import verdicts
 from robustmeta.store.results import Results
 
@@ -18,6 +19,7 @@ def short(results: Results) -> Sequence[RenderableType]:
     """The truth about the baseline in a sentence a condition, and accuracies in per cent; fits 100 columns."""
     found = findings(results)
     out: list[RenderableType] = [Text(v.lead) for v in verdicts(found)]
+    out += [Text(f"{text}; the report says where", "yellow") for text in warning(found.points)]
     for kind, names in found.kinds():
         table = layout.overview(found, kind, names)
         out += [_table(table), *(Text(f"note {i}: {note}", "dim") for i, note in enumerate(table.notes, 1))]

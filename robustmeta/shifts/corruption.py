@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from robustmeta.core import Bytes, CellError, Images, row_chunks, to_bytes, to_float
 from robustmeta.declare import table_for
+from robustmeta.functional.parallel import over
 from robustmeta.rng import Rng
 from robustmeta.shifts.result import check_images
 
@@ -33,6 +34,9 @@ class Corruption:
             rounding under the same draws), "distributional" (equal in distribution) or "none" (worked examples only).
         in_bytes: ``in_bytes(images, level)``, the same law on images as bytes (N, C, H, W), of one that draws nothing
             and is stated on 8 bits: the shorter way for uint8 images.
+        check: ``check(level)`` raises a ValidationError for a level that the function would not take, with each error
+            at its argument; asked once for each level that a study gives, when the study is loaded.
+        in_threads: whether several threads may be in the function at once. They may in ours, which keep no state.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Corruption:
     laws: Mapping[str, str] = field(default_factory=dict)
     parity: Mapping[str, str] = field(default_factory=dict)
     in_bytes: Callable[[Pixels, Any], Pixels] | None = None
+    check: Callable[[Any], None] | None = None
+    in_threads: bool = False
 
     def table(self, size: int, name: str = "auto") -> tuple[str, tuple[object, ...]]:
         """The severity table for images whose short side is ``size``: its name and levels.
@@ -68,11 +74,14 @@ class Corruption:
             CellError: the function raised, or returned another shape, NaN, or values outside [0, 1].
         """
         out = torch.empty_like(images)
-        for rows in row_chunks(images, chunk):
+
+        def work(rows: slice) -> None:
             if self.in_bytes:
                 out[rows] = torch.from_numpy(self.in_bytes(images[rows].cpu().contiguous().numpy(), level))
             else:
                 out[rows] = to_bytes(self.apply(to_float(images[rows]), level, rng.at(rows)))
+
+        over(work, row_chunks(images, chunk), spread=self.in_threads and images.device.type == "cpu")
         return out
 
     def apply(self, x: Images, level: object, rng: Rng) -> Images:

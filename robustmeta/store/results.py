@@ -1,7 +1,7 @@
 """What a study found, as tables: the only thing that tracking and report read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,14 @@ from robustmeta.config.study import Study
 
 CURVE = ("learner", "target", "shift")
 """What names a curve; its points are ordered by ``step``."""
+
+
+FLAG_COLUMNS = ("learner", "seed", "target", "shift", "step", "eps", "flag", "status", "value", "text")
+
+
+def no_flags() -> pd.DataFrame:
+    """The honesty flags of a study without attacks."""
+    return pd.DataFrame(columns=list(FLAG_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,20 @@ class Results:
         sets: a row per learner, target, measured set and measure, over all seeds: learner, target, group (the set's
             label), measure (mean_accuracy; for the benchmark mce and relative_mce against ``baseline``; of sequences
             flip_rate and mfr), mean, low, high, interval, baseline, n_shifts.
-        training: a row per logged step: learner, seed, step, images, loss, val_accuracy (NaN between checks).
-        tuning: a row per tried choice: learner, seed, choice (text), val_accuracy, chosen (bool).
-        costs: a row per learner and seed: train_seconds, adapt_seconds_per_task, images, train_passes, evaluate_passes.
+        training: a row per logged step: learner, seed, step, images, loss, rate (of the outer optimiser), gradient_norm
+            (as it came), val_accuracy (NaN between checks; under target_oracle it is of the targets).
+        tuning: a row per tried choice: learner, seed, choice (text), val_accuracy, chosen (bool),
+            permutation_spread (of the chosen: standard deviation of accuracy over permutations of classes and support).
+        instances: a row per learner that reads images one by one, seed and k: learner, seed, way, instance (k),
+            accuracy (at the k-th image of a class in sequences of held-out source classes, before its label is shown).
+        costs: a row per learner and seed: train_seconds, validation_seconds, adapt_seconds_per_task, images,
+            train_passes, validation_passes, centre_passes, evaluate_passes, flag_passes (of these, for flags).
         protocol: facts that hold for the whole study, name -> text.
         versions: package -> version.
         examples: (target, shift, step) -> uint8 (k, C, H, W), the same drawings under every shift; shift "clean" first.
         cells: key -> what the cell is, for provenance.
+        flags: a row per result under an attack and honesty flag: learner, seed, target, shift, step, eps, flag (its
+            name in ``config.flags``), status ("pass", "warn" or "not run"), value (NaN where it did not run), text.
     """
 
     study: Study
@@ -59,8 +74,10 @@ class Results:
     sets: pd.DataFrame
     training: pd.DataFrame
     tuning: pd.DataFrame
+    instances: pd.DataFrame
     costs: pd.DataFrame
     protocol: Mapping[str, str]
     versions: Mapping[str, str]
     examples: Mapping[tuple[str, str, int], NDArray[np.uint8]]
     cells: Mapping[str, Mapping[str, Any]]
+    flags: pd.DataFrame = field(default_factory=no_flags)

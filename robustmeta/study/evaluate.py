@@ -17,6 +17,8 @@ from robustmeta.metrics.scores import records
 from robustmeta.rng import Rng, combine
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Content
+from robustmeta.study import judging
+from robustmeta.study.honesty import Inspection
 
 CHUNK_IMAGES = 1600
 EMBED_BATCH = 500
@@ -82,7 +84,8 @@ class Point:
 class Bench:
     """What a unit is measured on: a network, how it adapts, the tasks and the support that it sees.
 
-    ``episodes`` may have been through taskings: their supports are what the learner is given.
+    ``episodes`` may have been through taskings: their supports are what the learner is given. ``flag_episodes``: how
+    many of them see further attacks, for honesty flags.
     """
 
     net: nn.Module
@@ -92,6 +95,7 @@ class Bench:
     support: Tensor
     seed: int
     embeddings: Embeddings | None = None
+    flag_episodes: int = 0
 
 
 def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Content]:
@@ -102,6 +106,7 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
     """
     frames: list[list[pd.DataFrame]] = [[] for _ in points]
     examples: list[Tensor] = []
+    inspections = [_inspection(bench, point.shift) for point in points]
     seconds, adapting, coupled = [0.0] * len(points), 0.0, False
     for rows in chunks(bench.episodes):
         part = bench.episodes[rows]
@@ -114,7 +119,7 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
             if keep <= 0:
                 continue
             clock = time.perf_counter()
-            table, shown = _measure(bench, adapted, part[:keep], point, advance)
+            table, shown = _measure(bench, adapted, part[:keep], point, inspections[i], advance)
             if len(examples) == i:
                 examples.append(shown)
             frames[i].append(table)
@@ -124,8 +129,8 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
         Content(
             {"queries": pd.concat(frames[i], ignore_index=True)},
             {"examples": {"images": examples[i]}},
-            {"coupled": coupled, "notes": list(point.shift.notes)},
-            {"seconds": seconds[i], **shared},
+            {"coupled": coupled, "notes": list(point.shift.notes), **judging.stored(inspections[i])},
+            {"seconds": seconds[i], **judging.costs(inspections[i]), **shared},
         )
         for i, point in enumerate(points)
     ]
@@ -153,16 +158,15 @@ def _adapt(bench: Bench, part: Episodes, advance: Advance) -> Adapted:
 
 
 def _measure(
-    bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, advance: Advance
+    bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, inspection: Inspection | None, advance: Advance
 ) -> tuple[pd.DataFrame, Tensor]:
     """The records of a point, and some of the images of its first episode as the learner saw them."""
     shift = point.shift
-    if isinstance(shift.attack, Attack):
+    if inspection:
         classifier = adapted.classifier.select(slice(0, len(episodes)))
-        x = _attack(bench, point, episodes, classifier, shift.attack)
-        advance(episodes.query.numel() * (shift.attack.passes(episodes.way) + 1))
-        with torch.no_grad():
-            return _frame(classifier(x), episodes), to_bytes(x[0, :EXAMPLES])
+        x, logits, more = _attack(bench, point, episodes, classifier, inspection)
+        advance(episodes.query.numel() * (inspection.attack.passes(episodes.way) + 1) + more)
+        return _frame(logits, episodes), to_bytes(x[0, :EXAMPLES])
     if shift.sequence:
         logits = (_logits(bench, adapted, episodes, view, advance, point.rows) for view in point.frames)
         predicted = [frame.argmax(-1).flatten() for frame in logits]
@@ -201,11 +205,20 @@ def _logits(
     return _finite(logits, episodes)
 
 
-def _attack(bench: Bench, point: Point, episodes: Episodes, classifier: Classifier, attack: Attack) -> Tensor:
+def _inspection(bench: Bench, shift: Shift) -> Inspection | None:
+    if not isinstance(shift.attack, Attack):
+        return None
+    return Inspection(bench.net, shift.attack, shift.value, bench.flag_episodes)
+
+
+def _attack(
+    bench: Bench, point: Point, episodes: Episodes, classifier: Classifier, inspection: Inspection
+) -> tuple[Tensor, Tensor, int]:
+    """Attacked queries, their logits, and the images that honesty flags have sent forward."""
     x = to_float(point.query[episodes.query])
     keys = combine(episodes.number[:, None], bench.domain.ids[episodes.query.numpy()])
-    rng = Rng(bench.seed, ("attack", attack.name), keys)
-    return attack.perturb(classifier, x, episodes.query_y, point.shift.value, rng)
+    rng = Rng(bench.seed, ("attack", inspection.attack.name), keys)
+    return inspection.run(classifier, x, episodes.query_y, rng)
 
 
 def _finite(logits: Tensor, episodes: Episodes) -> Tensor:

@@ -1,25 +1,29 @@
 """Run what is missing of a plan. Running again is how one resumes: cells that are there are not computed."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-from robustmeta.config.components import Adaptation, EmbeddingAdaptation, Source
+from robustmeta.config.components import Adaptation, EmbeddingAdaptation
 from robustmeta.config.find import build
-from robustmeta.config.study import Learner, Study, Target
-from robustmeta.core import CellError, DataError, Episodes, StudyError
+from robustmeta.config.study import Study, Target
+from robustmeta.core import CellError, DataError, Domain, Episodes, StudyError
 from robustmeta.rng import Rng
 from robustmeta.shifts.shift import TaskStage
 from robustmeta.store.cells import Store, StoreError
+from robustmeta.store.partial import Partials
 from robustmeta.store.results import Outcome
 from robustmeta.study.data import Data
+from robustmeta.study.distributed import SOLO, Crew, Team, alone, expect_apart, join
 from robustmeta.study.evaluate import Bench, Embeddings, Point, Tables, evaluate
+from robustmeta.study.network import build as build_network
 from robustmeta.study.network import load
-from robustmeta.study.plan import Plan, Unit, Work, evaluation_shape, queried, validation_shape, validation_sources
-from robustmeta.study.train import train
+from robustmeta.study.plan import Plan, Trial, Unit, Work, evaluation_shape, queried, source_trial, trials
+from robustmeta.study.train import Loop
 from robustmeta.study.validate import Validator, tune
 
 Advance = Callable[[int], None]
@@ -91,10 +95,18 @@ def execute(plan: Plan, store: Store, data: Data, progress: Progress, executor: 
         KeyboardInterrupt: as it came; what is stored stays and the next run goes on from there.
     """
     store.prepare()
+    Partials(store).tidy()
+    trainings = {u.work[0].cell.key: u.work[0] for u in plan.units if u.work[0].cell.kind == "train"}
+    crew = Crew(join(), list(trainings))
+    worker = Worker(plan.study, store, data, progress, crew)
+    if crew.team.rank:
+        for key in crew.called():
+            worker.help(trainings[key])
+        return Outcome(len(plan.keys), len(plan.cached), 0, {})
     units = plan.missing
     progress.start(sum(u.passes for u in units), len(plan.cached), len(plan.keys))
-    worker = Worker(plan.study, store, data, progress)
     ended = list((executor or Inline()).run(units, worker.run))
+    crew.dismiss()
     failures = {d.name: d.error for d in ended if d.error}
     return Outcome(len(plan.keys), len(plan.cached), len(ended) - len(failures), failures)
 
@@ -102,20 +114,17 @@ def execute(plan: Plan, store: Store, data: Data, progress: Progress, executor: 
 class Worker:
     """Computes units of one study; holds the domains, views and features that consecutive units share."""
 
-    def __init__(self, study: Study, store: Store, data: Data, progress: Progress) -> None:
+    def __init__(self, study: Study, store: Store, data: Data, progress: Progress, crew: Crew | None = None) -> None:
         self.study, self.store, self.data, self.progress = study, store, data, progress
+        self.crew = crew or Crew(SOLO, [])
         self._features: tuple[str, Tables] = ("", {})
 
     def run(self, unit: Unit) -> list[Done]:
         """Compute the cells of a unit and store each."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.study.threads)
         name = unit.work[0].name + (f" and {len(unit.work) - 1} more" if len(unit.work) > 1 else "")
         self.progress.begin(name, unit.passes)
-        try:
+        with self._threads():
             ended = self._run(unit)
-        finally:
-            torch.set_num_threads(before)
         self.progress.end(name, next((d.error for d in ended if d.error), None))
         return ended
 
@@ -124,6 +133,8 @@ class Worker:
         missing = [p for p in first.cell.parents if not self.store.has(p)]
         if missing:
             return [Done(w.name, "what it builds on failed") for w in unit.work]
+        if first.cell.kind != "train":
+            self.crew.dismiss()  # no training comes after
         step = {"train": self._train, "tune": self._tune, "evaluate": self._evaluate}[first.cell.kind]
         try:
             return step(unit)
@@ -136,29 +147,65 @@ class Worker:
 
     def _train(self, unit: Unit) -> list[Done]:
         (work,) = unit.work
-        domain = self.data.domain(self._sources())
-        content = train(work, self.study, domain, self._validator(work.learner), self.progress.advance)
-        self.store.write(work.cell, content)
+        validators = [self._validating(trial) for trial in trials(self.study, work.learner)]
+        team, partials = self._team(work), Partials(self.store)
+        loop = Loop(work, self.study, self._source(), validators, self.progress.advance, partials, team)
+        self.store.write(work.cell, loop.run())
+        partials.discard(work.cell.key)
         return [Done(work.name, "")]
+
+    def _team(self, work: Work) -> Team:
+        """The team that trains a network; the others of it are called, unless it is trained by this process alone.
+
+        Raises:
+            CellError: several processes cannot train it to the same numbers.
+        """
+        team, method = self.crew.team, work.learner.method
+        if team.size == 1:
+            return team
+        if alone(method):
+            log.warning("%s: a step has no tasks to share; process 0 trains it alone", work.name)
+            return SOLO
+        expect_apart(method, build_network(self.study, work.learner, work.seed, len(self._source().classes)))
+        self.crew.call(work.cell.key)
+        return team
+
+    def help(self, work: Work) -> None:
+        """Take part in a training that process 0 leads. A failure of all is told there; one of this process, here."""
+        team, partials = self.crew.team, Partials(self.store)
+        with self._threads():
+            try:
+                Loop(work, self.study, self._source(), (), lambda _: None, partials, team).run()
+            except CellError as error:
+                log.debug("%s: %s", work.name, error)
+            except Exception:
+                log.exception("%s failed in process %d", work.name, team.rank)
+
+    @contextmanager
+    def _threads(self) -> Generator[None]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.study.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def _tune(self, unit: Unit) -> list[Done]:
         (work,) = unit.work
         net = self._network(work, work.cell.parents[0])
-        self.store.write(work.cell, tune(work, net, self._validator(work.learner), self.progress.advance))
+        validator = self._validating(source_trial(self.study, work.learner))
+        self.store.write(work.cell, tune(work, net, validator, self.progress.advance))
         return [Done(work.name, "")]
 
-    def _sources(self) -> list[Source]:
-        return [s.source for s in self.study.sources]
+    def _source(self) -> Domain:
+        return self.data.domain([s.source for s in self.study.sources])
 
     def _network(self, work: Work, train_key: str) -> torch.nn.Module:
-        classes = len(self.data.domain(self._sources()).classes)
-        return load(self.study, work.learner, classes, self.store, train_key)
+        return load(self.study, work.learner, len(self._source().classes), self.store, train_key)
 
-    def _validator(self, learner: Learner) -> Validator:
-        rule, seed = self.study.validation, self.study.evaluation.seed
-        sources = validation_sources(self.study)
-        episodes = self.data.episodes(sources, validation_shape(self.study, learner), seed, rule.episodes)
-        return Validator(self.data.domain(sources), episodes, seed, self.study.backbone)
+    def _validating(self, trial: Trial) -> Validator:
+        episodes = self.data.episodes(trial.sources, trial.shape, trial.seed, self.study.validation.episodes)
+        return Validator(self.data.domain(trial.sources), episodes, trial.seed, self.study.backbone)
 
     def _evaluate(self, unit: Unit) -> list[Done]:
         bench = self._bench(unit.work[0])
@@ -213,7 +260,7 @@ class Worker:
             tables = self._tables(f"{head['parents'][0]} {work.target.label}")
             embeddings = Embeddings(net, adaptation, episodes.rows(), tables)
         given = _tasked(episodes, work.shift.tasking, evaluation.seed)
-        return Bench(net, adaptation, domain, given, support, evaluation.seed, embeddings)
+        return Bench(net, adaptation, domain, given, support, evaluation.seed, embeddings, self.study.flag_episodes)
 
     def _tables(self, network_and_target: str) -> Tables:
         if self._features[0] != network_and_target:

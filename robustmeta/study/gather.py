@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from robustmeta.config.study import Learner
+from robustmeta.config.components import Attack
+from robustmeta.config.study import Learner, Study
 from robustmeta.metrics.intervals import estimate
 from robustmeta.metrics.scores import Metric
 from robustmeta.registry import builtin, resolve
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Store, versions
 from robustmeta.store.results import Outcome, Results
-from robustmeta.study import sets
+from robustmeta.study import flags, sets
+from robustmeta.study.augment import seen
 from robustmeta.study.plan import Plan, Work, digest
 from robustmeta.study.shifts import points as shift_points
 
@@ -31,6 +33,7 @@ class Measured:
     statistics: dict[str, Array]
     coupled: bool
     finished: float
+    flags: Mapping[str, Mapping[str, Any]]
 
     @property
     def error(self) -> Array:
@@ -67,12 +70,26 @@ def gather(plan: Plan, store: Store, outcome: Outcome) -> Results:
         sets=sets.table(study, shift_points(study), _errors(plan, measured), baseline),
         training=training,
         tuning=tuning,
+        instances=_instances(plan, store),
         costs=_costs(plan, store),
         protocol=_protocol(plan, store, baseline),
         versions=versions(),
         examples=_examples(plan, store),
         cells={w.cell.key: {"kind": w.cell.kind, "what": w.name} for w in plan.work},
+        flags=flags.table(flags.Context(_attacked(study, measured), baseline, study.images)),
     )
+
+
+def _attacked(study: Study, measured: Mapping[tuple[str, int, str, str, int], Measured]) -> list[flags.Attacked]:
+    """The results under attacks, for honesty flags."""
+    ways = {target.label: study.evaluation.at(target).way for target in study.targets}
+    found: list[flags.Attacked] = []
+    for (learner, seed, target, shift, step), m in measured.items():
+        point = m.work.shift
+        if point and isinstance(point.attack, Attack):
+            place = (learner, seed, target, ways[target], shift, step, point.value)
+            found.append(flags.Attacked(*place, point.attack, m.statistics["accuracy"][:, 0], m.flags))
+    return found
 
 
 def _place(work: Work) -> tuple[str, int, str, str, int]:
@@ -85,8 +102,8 @@ def _measure(work: Work, store: Store) -> Measured:
     queries = store.table(work.cell.key, "queries")
     episodes = work.shift.episodes if work.shift else 0
     statistics = {m.name: m.statistics(queries, episodes) for m in metrics_of(work.shift)}
-    coupled = bool(store.head(work.cell.key)["protocol"]["coupled"])
-    return Measured(work, statistics, coupled, store.costs(work.cell.key)["finished"])
+    protocol, finished = store.head(work.cell.key)["protocol"], store.costs(work.cell.key)["finished"]
+    return Measured(work, statistics, bool(protocol["coupled"]), finished, protocol.get("flags", {}))
 
 
 def _baseline(baselines: Iterable[Learner], tuning: pd.DataFrame) -> str:
@@ -203,6 +220,18 @@ def _summaries(plan: Plan, store: Store, kind: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
+def _instances(plan: Plan, store: Store) -> pd.DataFrame:
+    tunings = [w for w in plan.work if w.cell.kind == "tune" and store.has(w.cell.key)]
+    frames = [
+        store.table(w.cell.key, "instances").assign(
+            learner=w.learner.label, seed=w.seed, way=w.learner.method.diet().way
+        )
+        for w in tunings
+        if "instances" in store.head(w.cell.key)["protocol"].get("tables", ())
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
 def _costs(plan: Plan, store: Store) -> pd.DataFrame:
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for w in plan.work:
@@ -213,11 +242,33 @@ def _costs(plan: Plan, store: Store) -> pd.DataFrame:
             (w.learner.label, w.seed), {"learner": w.learner.label, "seed": w.seed, "evaluate_passes": 0}
         )
         if w.cell.kind == "train":
-            row |= {k: costs[k] for k in ("train_seconds", "images")} | {"train_passes": costs["passes"]}
+            taken = ("train_seconds", "validation_seconds", "images", "validation_passes", "centre_passes")
+            row |= {k: costs[k] for k in taken} | {"train_passes": costs["passes"]}
         elif w.cell.kind == "evaluate":
             row["evaluate_passes"] += w.passes
+            row["flag_passes"] = row.get("flag_passes", 0) + costs.get("flag_passes", 0)
             row["adapt_seconds_per_task"] = costs["adapt_seconds_per_task"]
     return pd.DataFrame(list(rows.values()))
+
+
+CHECKPOINTS = {
+    "source_val": "source_val ({checks} checks)",
+    "last": "last",
+    "target_oracle": "target_oracle: the best of {checks} checks on {episodes} other clean tasks of each target, mean "
+    "over the targets; no one can select like this in practice",
+}
+
+
+def _budget(study: Study) -> str:
+    same = f"{study.budget}, the same for every learner and baseline"
+    return same if study.budget.reproducible else f"{same}; not reproducible: how far that goes depends on the machine"
+
+
+def _seen(study: Study) -> dict[str, str]:
+    """The shifts that training has shown in part, if there are any."""
+    found = {p.label: names for p in shift_points(study) if (names := seen(study.training, p))}
+    text = ", ".join(f"{label} (by {', '.join(names)})" for label, names in found.items())
+    return {"seen_shift": f"shifts that augmentation resembles: {text}"} if found else {}
 
 
 def _protocol(plan: Plan, store: Store, baseline: str) -> dict[str, str]:
@@ -228,11 +279,13 @@ def _protocol(plan: Plan, store: Store, baseline: str) -> dict[str, str]:
         "tasks": f"{e.episodes} episodes a target, {' or '.join(shapes)}, "
         f"seed {e.seed}; the same for every learner, baseline and shift",
         "training seeds": ", ".join(map(str, study.seeds)),
-        "budget": f"{study.budget.images:,} images from the sampler, the same for every learner and baseline",
+        "budget": _budget(study),
         "backbone": f"{study.backbone.name} ({backbone})",
         "images": f"{study.images.size} x {study.images.size} pixels, {study.images.channels} channel(s)",
-        "augmentation": "none, for all",
-        "checkpoint": f"{v.select} ({v.checks} checks)" if v.select == "source_val" else "last",
+        "training": f"{study.training}, for all",
+        "augmentation": f"{study.training.augmentation}, for all",
+        **_seen(study),
+        "checkpoint": CHECKPOINTS[v.select].format(checks=v.checks, episodes=v.episodes),
         "selection": f"{v.episodes} {v.way}-way {v.shot}-shot tasks of held-out source classes (split {v.split}); "
         "learners that serve one number of classes are validated on as many",
         "baseline": f"{baseline}: the best of the baselines on source validation" if baseline else "none",

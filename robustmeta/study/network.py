@@ -38,7 +38,7 @@ def from_tensors(
     Raises:
         StoreError: the stored tensors do not fit the network.
     """
-    net = _made(method, backbone, canvas, 0, classes or int(store.head(key)["protocol"]["classes"]))
+    net = _made(method, backbone.blank(), canvas, 0, classes or int(store.head(key)["protocol"]["classes"]))
     try:
         net.load_state_dict(store.tensors(key, "model"))
     except RuntimeError as error:

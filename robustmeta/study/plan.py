@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 from robustmeta.config.components import Adaptation, Attack, Backbone, EmbeddingAdaptation, Source
 from robustmeta.config.study import Learner, Study, Target, Validation
 from robustmeta.core import Episodes, StudyError, TaskShape, sample
+from robustmeta.rng import hash64
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Cell, Store
-from robustmeta.study import permute
+from robustmeta.study import further, permute
+from robustmeta.study.centre import centre_passes
 from robustmeta.study.data import Data
+from robustmeta.study.pace import pace
 from robustmeta.study.shifts import chain_identity, identity, points, tasking_identity
 
 
@@ -67,6 +71,8 @@ class Row:
     key: str
     passes: int
     cached: bool
+    estimate: bool = False
+    """Whether the passes are guessed, and the numbers of no second run will be the same: a budget in seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +108,8 @@ class Plan:
                 place = (w.target.label, w.shift.label, w.shift.step) if w.target and w.shift else ("", "", 0)
                 passes = w.passes + (unit.shared_passes if i == 0 else 0)
                 cached = w.cell.key in self.cached
-                out.append(Row(w.learner.label, w.seed, w.cell.kind, *place, w.cell.key, passes, cached))
+                guess = w.cell.kind == "train" and not self.study.budget.reproducible
+                out.append(Row(w.learner.label, w.seed, w.cell.kind, *place, w.cell.key, passes, cached, guess))
         return out
 
 
@@ -151,6 +158,32 @@ def serves(learner: Learner, way: int) -> bool:
     return not learner.method.traits.fixed_way or learner.method.diet().way == way
 
 
+@dataclass(frozen=True)
+class Trial:
+    """Tasks that checkpoints are selected on."""
+
+    sources: tuple[Source, ...]
+    shape: TaskShape
+    seed: int
+
+
+def source_trial(study: Study, learner: Learner) -> Trial:
+    """Tasks of held-out source classes, on which test-time choices are selected, and checkpoints mostly."""
+    return Trial(tuple(validation_sources(study)), validation_shape(study, learner), study.evaluation.seed)
+
+
+def trials(study: Study, learner: Learner) -> list[Trial]:
+    """What a learner's checkpoints are selected on: held-out source classes, or, as an oracle, each of its targets.
+
+    The oracle's tasks are others than those of the evaluation, of the same images.
+    """
+    if study.validation.select != "target_oracle":
+        return [source_trial(study, learner)]
+    seed = hash64("target_oracle", study.evaluation.seed) % 2**31
+    shapes = [(target, evaluation_shape(study, target)) for target in study.targets]
+    return [Trial((target.source,), shape, seed) for target, shape in shapes if serves(learner, shape.way)]
+
+
 class Planner:
     """Turns a study into units; reads data only as far as keys and counts need."""
 
@@ -191,30 +224,30 @@ class Planner:
 
     def _train(self, learner: Learner, seed: int) -> Work:
         study, method, diet = self.study, learner.method, learner.method.diet()
-        v = rule_for(study, learner)
-        spec = {
+        v, given = rule_for(study, learner), trials(study, learner)
+        spec: dict[str, Any] = {
             "method": method.identity(),
             "validate": method.adaptation().identity(),
             "backbone": study.backbone.identity(),
             "images": study.images.model_dump(),
             "sources": [self.data.identity(s.source) for s in study.sources],
-            "validation": v.model_dump() if v.select == "source_val" else v.select,
+            "validation": v.select if v.select == "last" else v.model_dump(),
             "validation_seed": study.evaluation.seed,
             "validation_sources": [self.data.identity(s) for s in self.validation],
-            "budget": study.budget.images,
+            "budget": study.budget.model_dump(),
+            "training": study.training.identity(),
             "seed": seed,
             "threads": study.threads,
         }
-        steps = study.budget.images // diet.images
-        if steps < 1:
-            raise StudyError(f"{learner.label}: a step takes {diet.images} images, the budget is {study.budget.images}")
+        if v.select == "target_oracle":
+            spec["oracle"] = [[[self.data.identity(s) for s in t.sources], astuple(t.shape)] for t in given]
         domain = self.data.domain([s.source for s in study.sources])
+        going = pace(learner.label, method, study.budget, v)
         if not diet.batch:
             sample(domain, TaskShape(diet.way, diet.shot, diet.query), seed, 0, 1)  # enough classes and images?
-        checks = len(check_steps(steps, v.checks if v.select == "source_val" else 1))
-        passes = steps * method.passes() + checks * measuring_passes(
-            method.adaptation(), study.backbone, self._validation(learner)
-        )
+        tried = [self.data.episodes(t.sources, t.shape, t.seed, v.episodes) for t in given]
+        checking = sum(measuring_passes(method.adaptation(), study.backbone, episodes) for episodes in tried)
+        passes = going.steps * method.passes() + going.checks * checking + centre_passes(method, domain)
         return Work(Cell("train", spec), learner, seed, passes)
 
     def _tune(self, train: Work) -> Work:
@@ -243,6 +276,7 @@ class Planner:
                 "target": self.data.identity(target.source),
                 "evaluation": self.study.evaluation.at(target).model_dump(),
                 "shift": identity(shift),
+                **self._flags(shift),
             }
             cell, passes = Cell("evaluate", spec, (tune.cell.key,)), self._cost(shift, episodes, embeds)
             noted = _noted(shift, episodes.way)
@@ -250,12 +284,20 @@ class Planner:
         adapting = 0 if embeds else tune.learner.adapt.passes(episodes.shape, len(episodes))
         return [Unit(tuple(g), adapting) for g in groups.values()]
 
+    def _flags(self, shift: Shift) -> dict[str, Any]:
+        """What the honesty flags of an attack depend on."""
+        if not isinstance(shift.attack, Attack):
+            return {}
+        return {"flags": further.identity(shift.episodes, self.study.flag_episodes)}
+
     def _cost(self, shift: Shift, episodes: Episodes, embeds: bool) -> int:
         queries = episodes.query[: shift.episodes].numel()
         if shift.sequence:
             return shift.sequence.frames * (len(queried(episodes, shift)) if embeds else queries)
         if isinstance(shift.attack, Attack):
-            return queries * (shift.attack.passes(episodes.way) + 1)
+            tasks, images = episodes.query[: shift.episodes].shape
+            flags = further.passes(shift.attack, episodes.way, images, tasks, self.study.flag_episodes)
+            return queries * (shift.attack.passes(episodes.way) + 1) + flags
         if not embeds:
             return queries
         views = len({json.dumps(chain_identity(c), sort_keys=True) for c in (shift.support, shift.query)} - {"[]"})
@@ -291,11 +333,6 @@ def measuring_passes(adaptation: Adaptation, backbone: Backbone, episodes: Episo
     if embedded(adaptation, backbone):
         return len(episodes.rows())
     return adaptation.passes(episodes.shape, len(episodes)) + episodes.query.numel()
-
-
-def check_steps(steps: int, checks: int) -> list[int]:
-    """The steps after which validation is measured: evenly spaced, the last one included."""
-    return sorted({max(1, round(steps * (i + 1) / checks)) for i in range(checks)})
 
 
 def _unique(units: list[Unit]) -> list[Unit]:

@@ -1,5 +1,6 @@
 """Points of a study's shifts, and what identifies each."""
 
+from dataclasses import replace
 from typing import Any
 
 from robustmeta.config.components import Attack
@@ -8,8 +9,10 @@ from robustmeta.shifts.corruption import Corruption
 from robustmeta.shifts.sequence import FrameSequence
 from robustmeta.shifts.shift import FrameStage, Shift, Stage, TaskStage
 from robustmeta.shifts.tasking import Tasking
+from robustmeta.study.augment import seen_note
 
 CLEAN = "clean"
+ORACLE = "oracle: checkpoints are selected on tasks of the targets themselves"
 
 
 def clean_point(episodes: int) -> Shift:
@@ -20,7 +23,14 @@ def clean_point(episodes: int) -> Shift:
 def points(study: Study) -> list[Shift]:
     """Clean, then every point of every shift, in the order of the study."""
     episodes, size = study.evaluation.episodes, study.images.size
-    return [clean_point(episodes), *(p for entry in study.shifts for p in entry.points(size, episodes))]
+    found = [clean_point(episodes), *(p for entry in study.shifts for p in entry.points(size, episodes))]
+    return [replace(p, notes=(*p.notes, *_training_notes(study, p))) for p in found]
+
+
+def _training_notes(study: Study, shift: Shift) -> tuple[str, ...]:
+    """What a reader must know of training wherever a number under a shift appears."""
+    oracle = (ORACLE,) if study.validation.select == "target_oracle" else ()
+    return seen_note(study.training, shift) + oracle
 
 
 def chain_identity(stages: tuple[Stage, ...]) -> list[dict[str, Any]]:

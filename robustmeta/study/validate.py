@@ -18,6 +18,7 @@ from robustmeta.metrics.scores import correct
 from robustmeta.store.cells import Content
 from robustmeta.study import permute
 from robustmeta.study.evaluate import Bench, Embeddings, Point, Tables, evaluate
+from robustmeta.study.instances import by_instance
 from robustmeta.study.plan import Work, choices
 from robustmeta.study.shifts import clean_point
 
@@ -82,9 +83,16 @@ class Validator:
         right = self.right(net, adaptation, episodes, tables, advance)
         return permute.spread(right, len(episodes) // permute.PERMUTATIONS)
 
+    def instances(self, net: nn.Module) -> pd.DataFrame | None:
+        """Accuracy by instance (see ``by_instance``); none where features hang on the other images of a task."""
+        return by_instance(net, self.domain, len(self.episodes), self.seed) if self.backbone.alone() else None
+
 
 def tune(work: Work, net: nn.Module, validator: Validator, advance: Advance) -> Content:
-    """The first of the learner's choices that is best on source validation, with the accuracy of all."""
+    """The first of the learner's choices that is best on source validation, with the accuracy of all.
+
+    What reads images one by one has a table ``instances`` beside, and says so in its protocol.
+    """
     started, tried = time.perf_counter(), choices(work.learner)
     tables: Tables = {}
     with torch.no_grad():
@@ -98,7 +106,7 @@ def tune(work: Work, net: nn.Module, validator: Validator, advance: Advance) -> 
     table = pd.DataFrame({"choice": names, "val_accuracy": accuracies})
     table["chosen"] = table.index == chosen
     table["permutation_spread"] = [spread if i == chosen else math.nan for i in range(len(tried))]
-    protocol = {"adaptation": tried[chosen].model_dump(mode="json"), "chosen": chosen}
-    return Content(
-        {"summary": table}, {}, protocol, {"seconds": time.perf_counter() - started, "finished": time.time()}
-    )
+    by_image = validator.instances(net)
+    kept = {"summary": table} | ({} if by_image is None else {"instances": by_image})
+    protocol = {"adaptation": tried[chosen].model_dump(mode="json"), "chosen": chosen, "tables": sorted(kept)}
+    return Content(kept, {}, protocol, {"seconds": time.perf_counter() - started, "finished": time.time()})

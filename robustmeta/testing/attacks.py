@@ -16,9 +16,11 @@ from robustmeta.corruptions.samples import scenes
 from robustmeta.rng import Rng
 from robustmeta.testing.finding import Finding, Wrong, examine
 
-Norm = Literal["linf", "l2"]
+Norm = Literal["linf", "l2", "l1", "patch", "spatial"]
 TASKS, QUERIES, WAY, SIZE = 2, 6, 4, 12
 SLACK = 1e-6
+ALONE = 1e-4
+"""What a query may differ by when it is attacked alone: sums of another length are rounded in another way."""
 HARMLESS = 1e-6
 """Part of eps at which nothing falls, so that an attack makes all passes that it ever makes."""
 
@@ -82,10 +84,10 @@ class Siege:
         for name, value in {"classifier": classifier, "x": x, "y": y}.items():
             object.__setattr__(self, name, value)
 
-    def perturb(self, eps: float) -> Tensor:
-        """What the attack makes of the queries."""
+    def perturb(self, eps: float, some: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
+        """What the attack makes of the queries, or of some of them alone."""
         keys = np.arange(TASKS * QUERIES, dtype=np.uint64).reshape(TASKS, QUERIES)
-        return self.attack.perturb(self.classifier, self.x, self.y, eps, Rng(0, ("check",), keys))
+        return self.attack.perturb(self.classifier, self.x[some], self.y[some], eps, Rng(0, ("check",), keys[some]))
 
     def loss(self, x: Tensor) -> float:
         """Mean cross-entropy."""
@@ -101,10 +103,33 @@ def _runs(siege: Siege) -> str:
     return "shape and type kept, finite"
 
 
+def _extent(delta: Tensor) -> Tensor:
+    """The side of the square that holds all changed pixels, in parts of the image's; rounding to whole pixels is free."""
+    changed = (delta != 0).any(-3)
+    sides = [_length(changed.any(dim)) for dim in (-1, -2)]
+    return ((torch.stack(sides).amax(0) - 0.5) / min(delta.shape[-2:])).clamp(min=0)
+
+
+def _length(marks: Tensor) -> Tensor:
+    """From the first to the last that is marked."""
+    along = torch.arange(1, marks.shape[-1] + 1) * marks
+    first = along.where(marks, marks.shape[-1] + 1).amin(-1)
+    return ((along.amax(-1) - first + 1) * marks.any(-1)).float()
+
+
+DISTANCES: Mapping[Norm, Callable[[Tensor], Tensor]] = {
+    "linf": lambda d: d.abs().flatten(-3).amax(-1),
+    "l2": lambda d: d.flatten(-3).norm(dim=-1),
+    "l1": lambda d: d.flatten(-3).abs().sum(-1),
+    "patch": _extent,
+    "spatial": lambda d: d.new_zeros(()),
+}
+"""How far a change (..., C, H, W) goes. Nothing measures how far an image was turned or shifted."""
+
+
 def _norm(siege: Siege) -> str:
-    delta = (siege.perturb(siege.eps) - siege.x).flatten(2)
-    largest = float((delta.abs().amax(-1) if siege.norm == "linf" else delta.norm(dim=-1)).max())
-    if largest > siege.eps * (1 + SLACK):
+    largest = float(DISTANCES[siege.norm](siege.perturb(siege.eps) - siege.x).max())
+    if largest > siege.eps + SLACK:
         raise Wrong(f"it leaves the {siege.norm} ball: {largest:.6g} > eps = {siege.eps:.6g}")
     return f"largest {siege.norm} distance {largest:.4g} of {siege.eps:.4g}"
 
@@ -136,6 +161,18 @@ def _same_key(siege: Siege) -> str:
     if not torch.equal(torch.get_rng_state(), before):
         raise Wrong("it draws from torch's global generator; draw from rng")
     return "same keys, same images"
+
+
+def _alone(siege: Siege) -> str:
+    if siege.coupled:
+        return "the queries of a task are attacked together"
+    whole, worst = siege.perturb(siege.eps), 0.0
+    for query in range(1, QUERIES, 2):
+        some = (slice(1, 2), slice(query, query + 1))
+        worst = max(worst, float((siege.perturb(siege.eps, some) - whole[some]).abs().max()))
+    if worst > ALONE:
+        raise Wrong(f"a query attacked alone differs by {worst:.3g}; it must not depend on the others")
+    return "a query attacked alone is the same"
 
 
 def _untouched(siege: Siege) -> str:
@@ -170,6 +207,7 @@ CHECKS: Mapping[str, Callable[[Siege], str]] = {
     "loss": _loss,
     "eps 0": _zero,
     "same key": _same_key,
+    "alone": _alone,
     "nothing else touched": _untouched,
     "passes": _passes,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from robustmeta.config.labels import slug
 from robustmeta.config.study import Study
+from robustmeta.config.tasking import dirty
 from robustmeta.store.results import Results
 
 MAX_CURVES = 40
@@ -39,12 +40,12 @@ def accuracies(results: Results, learner: str, seed: int | None = None) -> list[
     """What the study asks for of one learner: of one seed, or over all of them as the records give it."""
     measured = _measured(results, learner, seed)
     keys = ["metric", "learner", "target", "shift", "axis", "step", "mean", "gain"]
-    rows: list[Accuracy] = []
+    tasks, rows = dirty(results.study.shifts), list[Accuracy]()
     for metric, label, target, shift, axis, step, mean, gain in results.points[keys].itertuples(index=False, name=None):
         if metric != "accuracy" or label != learner:
             continue
         own, time = measured.get((target, shift, int(step)), (math.nan, 0))
-        whole = seed is None
+        whole, axis = seed is None, "tasks" if shift in tasks else axis
         rows.append(Accuracy(target, shift, axis, int(step), mean if whole else own, gain if whole else math.nan, time))
     return rows
 
@@ -122,7 +123,7 @@ def _mean(values: Iterable[float]) -> float:
 
 SUMMARIES = {
     "clean_acc": "accuracy without corruption or attack, mean over the targets",
-    "corrupted_acc": "accuracy under corruptions: mean over severities, then over corruptions and targets",
+    "corrupted_acc": "accuracy under corruptions of pixels: mean over severities, then over corruptions and targets",
     "attacked_acc": "accuracy under attacks: mean over eps, then over attacks and targets",
     "worst_acc": "the lowest accuracy of any target and shift",
     "gain": "accuracy minus the baseline's on the same tasks: mean over each curve, then over curves, clean among them",
@@ -168,6 +169,18 @@ def stability(results: Results, learner: str, time: int) -> list[Point]:
     return [Point(f"flip/{target}/{shift}", int(step), value, time) for target, shift, step, value in mine]
 
 
+def instances(results: Results, learner: str, time: int, seed: int | None = None) -> list[Point]:
+    """``instance`` by k: accuracy at the k-th image of a class, over the seeds or of one, if the learner has that."""
+    if not len(results.instances):
+        return []
+    found: dict[int, list[float]] = {}
+    columns = ["learner", "seed", "instance", "accuracy"]
+    for label, of, k, accuracy in results.instances[columns].itertuples(index=False, name=None):
+        if label == learner and seed in (None, of):
+            found.setdefault(int(k), []).append(accuracy)
+    return [Point("instance", k, _mean(values), time) for k, values in found.items()]
+
+
 def _over_curves(values: Iterable[tuple[Accuracy, float]]) -> float:
     """The mean of the curves' means; NaN if there is none, or one lacks a value."""
     by_curve: dict[tuple[str, str], list[float]] = {}
@@ -176,14 +189,23 @@ def _over_curves(values: Iterable[tuple[Accuracy, float]]) -> float:
     return _mean(_mean(curve) for curve in by_curve.values())
 
 
+HISTORY = {
+    "loss": "train/loss",
+    "rate": "train/rate",
+    "gradient_norm": "train/gradient_norm",
+    "val_accuracy": "val/accuracy",
+}
+"""Column of the training history -> metric."""
+
+
 def training(results: Results, learner: str, seed: int, time: int) -> list[Point]:
-    """``train/loss`` and ``train/val_accuracy`` by training step."""
+    """``train/loss``, ``train/rate``, ``train/gradient_norm`` and ``val/accuracy`` by training step."""
     if len(results.training) == 0:
         return []
-    columns = ["learner", "seed", "step", "loss", "val_accuracy"]
+    columns = ["learner", "seed", "step", *HISTORY]
     found: list[Point] = []
-    for label, of, step, loss, accuracy in results.training[columns].itertuples(index=False, name=None):
+    for label, of, step, *values in results.training[columns].itertuples(index=False, name=None):
         if (label, of) == (learner, seed):
-            both = {"train/loss": loss, "train/val_accuracy": accuracy}
-            found += [Point(key, int(step), value, time) for key, value in both.items() if math.isfinite(value)]
+            named = zip(HISTORY.values(), values, strict=True)
+            found += [Point(key, int(step), value, time) for key, value in named if math.isfinite(value)]
     return found

@@ -10,7 +10,18 @@ from typing import Any
 from robustmeta.config.study import Learner, Placed, Study
 from robustmeta.store.palette import colours
 from robustmeta.store.results import Results
-from robustmeta.tracking.curves import Point, accuracies, curves, set_summary, spread, stability, summary, training
+from robustmeta.tracking.curves import (
+    Point,
+    accuracies,
+    curves,
+    instances,
+    set_summary,
+    spread,
+    stability,
+    summary,
+    training,
+)
+from robustmeta.tracking.flags import flag_tags
 
 REPORT, LEARNER, SEED = "report", "learner", "seed"
 
@@ -46,7 +57,7 @@ DIVERGED = "diverged"
 
 def report_run(results: Results) -> Run:
     """The run that keeps the report."""
-    return Run(REPORT, "report", _tags(results, REPORT), *_span(results))
+    return Run(REPORT, "report", _tags(results, REPORT) | flag_tags(results), *_span(results))
 
 
 def _span(results: Results, learner: str | None = None, seed: int | None = None) -> tuple[int, int]:
@@ -70,20 +81,21 @@ def learner_runs(results: Results) -> Iterator[tuple[Run, list[Run]]]:
 
 def _learner(results: Results, label: str, tags: dict[str, str], params: dict[str, str]) -> Run:
     rows = accuracies(results, label)
-    tags = _tags(results, LEARNER) | tags | _incomplete(results, label, r"-?\d+")
+    tags = _tags(results, LEARNER) | tags | flag_tags(results, label) | _incomplete(results, label, r"-?\d+")
     params = params | {"seeds": " ".join(map(str, results.study.seeds))}
     latest = _span(results, label)[1]
-    whole = set_summary(results, label, latest) + stability(results, label, latest)
+    whole = set_summary(results, label, latest) + stability(results, label, latest) + instances(results, label, latest)
     points = curves(rows, results.study) + summary(rows) + spread(results, label, latest) + whole
     return Run(LEARNER, label, tags, *_span(results, label), label, "", params, tuple(points))
 
 
 def _seed(results: Results, label: str, seed: int, tags: dict[str, str], params: dict[str, str]) -> Run:
     rows, (start, end) = accuracies(results, label, seed), _span(results, label, seed)
-    tags = _tags(results, SEED) | tags | {"robustmeta.seed": str(seed)} | _incomplete(results, label, str(seed))
+    tags = _tags(results, SEED) | tags | flag_tags(results, label, seed)
+    tags |= {"robustmeta.seed": str(seed)} | _incomplete(results, label, str(seed))
     params = params | {"seed": str(seed)} | _chosen(results, label, seed)
     points = curves(rows, results.study) + summary(rows) + spread(results, label, end, seed)
-    points += training(results, label, seed, start)
+    points += training(results, label, seed, start) + instances(results, label, end, seed)
     return Run(SEED, f"{label} seed {seed}", tags, start, end, label, str(seed), params, tuple(points))
 
 
@@ -115,12 +127,17 @@ def _chosen(results: Results, learner: str, seed: int) -> dict[str, str]:
     return {"tuned": found[0]} if found else {}
 
 
+SELECTION = {"target_oracle": "target_oracle (no one can select like this in practice)"}
+
+
 def describe(learner: Learner, study: Study) -> dict[str, str]:
     """A learner's choices as flat text: ``learner``, ``method``, ``adaptation``, then every field by its path."""
     method = learner.method.model_dump(mode="json")
     adapt = learner.adapt.model_dump(mode="json")
     head = {"learner": learner.label, "method": method.pop("name"), "adaptation": adapt.pop("name")}
-    head |= {"family": learner.method.family, "backbone": study.backbone.name, "images": str(study.budget.images)}
+    head |= {"family": learner.method.family, "backbone": study.backbone.name, "budget": str(study.budget)}
+    head |= {"training": str(study.training), "augmentation": study.training.augmentation}
+    head |= {"selection": SELECTION.get(study.validation.select, study.validation.select)}
     return head | dict(_flat(method)) | dict(_flat(adapt, "adapt.")) | dict(_flat({"tune": learner.tune}))
 
 

@@ -13,11 +13,13 @@ from mlflow.entities import Run as Stored
 from robustmeta.store.results import Results
 from robustmeta.tracking import Tracked
 from robustmeta.tracking.client import artifact_location, connect, tracking_uri
+from robustmeta.tracking.flags import PREFIX
 from robustmeta.tracking.runs import DIVERGED, DataSet, Run, data_sets, learner_runs, report_run
 from robustmeta.tracking.views import NOTE_TAG, curves_link, note, report_link, table_link, views
 
 CONTENT, ARTIFACTS = "robustmeta.content", "robustmeta.artifacts"
 STUDY, PARENT = "robustmeta.study", "mlflow.parentRunId"
+OURS = ("robustmeta.", PREFIX)
 
 
 def write(results: Results, root: Path, artifacts: Mapping[str, Path]) -> Tracked:
@@ -108,7 +110,7 @@ class _Writer:
         if changed:
             self.client.log_batch(stored.info.run_id, tags=changed)
         for key in there:
-            if (key.startswith("robustmeta.") or key == DIVERGED) and key not in tags and key != ARTIFACTS:
+            if (key.startswith(OURS) or key == DIVERGED) and key not in tags and key != ARTIFACTS:
                 self.client.delete_tag(stored.info.run_id, key)
 
     def attach(self, run_id: str, artifacts: Mapping[str, Path]) -> None:

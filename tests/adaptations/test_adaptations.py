@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
-from robustmeta.adaptations.finetune import FineTune
+from robustmeta.adaptations.lp_ft import LpFt
 from robustmeta.adaptations.gradient import Gradient
 from robustmeta.adaptations.linear_probe import LinearProbe
 from robustmeta.adaptations.prototypes import Prototypes
@@ -91,9 +91,9 @@ def test_linear_probe_is_scikit_learns_on_unit_features() -> None:
         torch.testing.assert_close(got[t], torch.tensor(model.predict_proba(query)), atol=1e-4, rtol=0)
 
 
-def test_finetune_without_steps_is_a_probe_under_the_supports_statistics() -> None:
+def test_lp_ft_without_steps_is_a_probe_under_the_supports_statistics() -> None:
     net, tasks = learners.build(learners.small("supervised")), learners.made_tasks(1, shot=5)
-    got = learners.adapted(FineTune(steps=0, c=5.0), net, tasks)(tasks.query_x)[0]
+    got = learners.adapted(LpFt(steps=0, c=5.0), net, tasks)(tasks.query_x)[0]
     with batch_statistics() as statistics:
         z = F.normalize(net.body(tasks.support_x[0]), dim=-1).detach()
     head = LinearProbe(c=5.0).fit(torch.nn.Identity(), z[None], tasks.support_y, 3, learners.task_rng(1))
@@ -101,10 +101,10 @@ def test_finetune_without_steps_is_a_probe_under_the_supports_statistics() -> No
         torch.testing.assert_close(got, head(net.body(tasks.query_x[0]).detach()[None])[0], atol=1e-4, rtol=1e-4)
 
 
-def test_finetune_lowers_the_supports_loss() -> None:
+def test_lp_ft_lowers_the_supports_loss() -> None:
     net, tasks = learners.build(learners.small("supervised")), learners.made_tasks(2, shot=5)
     losses = []
     for steps in (0, 20):
-        logits = learners.adapted(FineTune(steps=steps), net, tasks)(tasks.support_x)
+        logits = learners.adapted(LpFt(steps=steps), net, tasks)(tasks.support_x)
         losses.append(float(F.cross_entropy(logits.flatten(0, 1), tasks.support_y.flatten())))
     assert losses[1] < losses[0]

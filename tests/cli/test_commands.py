@@ -54,6 +54,7 @@ class Row:
     key: str
     passes: int
     cached: bool
+    estimate: bool = False
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Api:
     failures: dict[str, str] = field(default_factory=dict)
     error: BaseException | None = None
     warning: str = ""
+    flagged: tuple[str, ...] = ()
     results: Any = None
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -81,7 +83,10 @@ class Api:
         tracked = None if self.warning else SimpleNamespace(tracking_uri="sqlite:///x", experiment_id="1", run_id="r")
         made = {"study": study, "outcome": outcome, "points": points}
         results = replace(self.results, outcome=outcome) if self.results else SimpleNamespace(**made)
-        return SimpleNamespace(results=results, tracked=tracked, warning=self.warning)
+        return SimpleNamespace(results=results, tracked=tracked, warning=self.warning, flagged=self.flagged)
+
+    def leads(self) -> bool:
+        return True
 
     def plan(self, study: Any, root: Path) -> Any:
         rows = [
@@ -129,7 +134,7 @@ def test_run_json_is_exactly_one_object(api: Api) -> None:
     result = call("run", "s.yaml", "--json")
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert list(found) == ["study", "cells", "mlflow", "results"]
+    assert list(found) == ["study", "cells", "mlflow", "results", "flagged"]
     assert found["cells"] == {"planned": 3, "cached": 2, "computed": 1, "failed": 0}
     assert found["mlflow"] == {"tracking_uri": "sqlite:///x", "experiment_id": "1", "run_id": "r"}
     assert [tuple(row) for row in found["results"]] == [COLUMNS] * 4
@@ -145,6 +150,15 @@ def test_failed_cells_are_named_and_the_others_kept(api: Api) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout)["cells"]["failed"] == 1
     assert "failed: train maml seed 0: loss became NaN at step 7" in result.stderr
+
+
+def test_a_flag_that_the_study_fails_on_is_said_at_the_end(api: Api) -> None:
+    api.results, api.flagged = make_results(), ("zero_grad: gradient attacks are blind there; 1 of 3",)
+    result = call("run", "s.yaml")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "flag zero_grad: gradient attacks are blind there; 1 of 3"
+    assert "3 cells: 2 were there, 1 computed" in result.stdout  # and nothing is lost
+    assert json.loads(call("run", "s.yaml", "--json").stdout)["flagged"] == list(api.flagged)
 
 
 def test_a_tracking_server_that_is_down_costs_nothing(api: Api) -> None:

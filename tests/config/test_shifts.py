@@ -1,10 +1,14 @@
 """What the entries of ``shifts:`` stand for."""
 
+import json
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from robustmeta.config.corrupting import CorruptionShift
+from robustmeta.config.entry import SetEntry, ShiftEntry
+from robustmeta.config.sequences import SequenceShift
 from robustmeta.config.shifts import shift_entry
 from robustmeta.shifts.shift import Shift
 
@@ -50,6 +54,38 @@ def test_a_set_is_a_curve_for_each_of_its_corruptions() -> None:
     assert [p.label for p in found] == [name for name in entry.curves for _ in range(2)]
     assert {p.group for p in found} == {"c"}
     assert {p.group for p in points({"corruptions": "imagenet-c-validation"})} == {"imagenet-c-validation"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "name"),
+    [
+        ({"corruptions": "imagenet-c", "severity": [3], "table": "64"}, CorruptionShift, "gaussian_noise"),
+        ({"sequences": "imagenet-p", "label": "p"}, SequenceShift, "p.gaussian_noise-frames"),
+    ],
+)
+def test_the_members_of_a_set_are_made_once(
+    entry: dict[str, Any], kind: type[ShiftEntry], name: str, load: Any, study_text: str, monkeypatch: Any
+) -> None:
+    made, validate = [], kind.model_validate
+
+    def counting(value: Any) -> ShiftEntry:
+        made.append(value)
+        return validate(value)
+
+    monkeypatch.setattr(kind, "model_validate", counting)
+    (one,) = load(study_text, f"shifts=[{json.dumps(entry)}]").shifts
+    for _ in range(2):
+        assert isinstance(one, SetEntry)
+        assert name in one.curves
+        assert len(one.points(32, 9)) == len(one.told(32)) == len(one.members)
+    assert len(made) == len(one.members) > 5
+    assert one.model_copy().members is one.members
+
+
+def test_a_set_with_another_label_has_members_of_its_own() -> None:
+    one = shift_entry({"corruptions": "imagenet-c"})
+    assert "gaussian_noise" in one.curves
+    assert "x.gaussian_noise" in one.model_copy(update={"label": "x"}).curves
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ After raising a component's version, write its golden numbers: ``python tests/co
 """
 
 import importlib
-import json
 import pkgutil
 from pathlib import Path
 
+import goldens
 import numpy as np
 import pytest
+from goldens import Numbers
 
 import robustmeta.taskings
 from robustmeta import registry
@@ -22,7 +23,6 @@ from robustmeta.testing.taskings import tasks
 
 GOLDEN = Path(__file__).with_name("golden_taskings.json")
 TASKINGS = sorted(robustmeta.taskings.TABLE)
-Numbers = dict[str, list[int]]
 
 
 def tasking(name: str) -> Tasking:
@@ -74,16 +74,9 @@ def everything() -> dict[str, Numbers]:
     return {f"{name}@{tasking(name).version}": numbers(name) for name in TASKINGS}
 
 
-def hold_to_golden(found: dict[str, Numbers]) -> None:
-    golden = json.loads(GOLDEN.read_text())
-    assert found.keys() == golden.keys(), "a component or version without golden numbers, or the other way round"
-    for key, values in found.items():
-        assert values == golden[key], f"{key}: the numbers changed; raise the version if that is meant"
-
-
 def test_no_numbers_change_without_a_new_version() -> None:
-    hold_to_golden(everything())
+    goldens.compare(everything(), goldens.load(GOLDEN), exact=True)
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(everything()) + "\n")
+    goldens.write(GOLDEN, everything())

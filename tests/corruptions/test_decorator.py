@@ -1,18 +1,25 @@
 import math
 import pickle
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from robustmeta import registry
 from robustmeta.core import CellError
+from robustmeta.corruptions.apply import corrupt_chain
 from robustmeta.corruptions.decorator import corruption
+from robustmeta.corruptions.gaussian_noise import gaussian_noise
 from robustmeta.corruptions.samples import ink
 from robustmeta.registry import ComponentError, entries, load_file, resolve
 from robustmeta.rng import Rng
 from robustmeta.shifts.corruption import Corruption
+from robustmeta.shifts.shift import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 RNG = Rng(0, ("t",), range(3))
@@ -185,3 +192,33 @@ def test_the_ten_line_corruption_drops_whole_sites() -> None:
         assert float(off.float().mean()) == pytest.approx(p, abs=4 * (p / off[:, 0].numel()) ** 0.5)
         assert (off[:, :1] | ~before).all()  # a stronger level kills the same sites and more
         before = off[:, :1]
+
+
+def identities(made: Corruption) -> set[int]:
+    """The threads that its function is called in, for images that torch's threads share."""
+    seen: set[int] = set()
+
+    def note(x: torch.Tensor, level: object, rng: Rng) -> torch.Tensor:
+        seen.add(threading.get_ident())
+        end = time.monotonic() + 5
+        while made.in_threads and len(seen) < 2 and time.monotonic() < end:
+            time.sleep(0.001)
+        return x
+
+    before, noting = torch.get_num_threads(), replace(made, function=note)
+    torch.set_num_threads(2)
+    try:
+        images = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
+        noting(images, 0.1, Rng(0, ("t",), range(40)))
+        corrupt_chain(images, (Stage(noting, 0.1), Stage(noting, 0.1)), 0, np.arange(40, dtype=np.uint64))
+    finally:
+        torch.set_num_threads(before)
+    return seen
+
+
+def test_threads_share_the_work_of_ours_but_none_but_the_caller_is_in_a_function_of_others() -> None:
+    assert at_top.source
+    assert identities(at_top) == {threading.get_ident()}
+    ours = identities(gaussian_noise)
+    assert len(ours) > 1
+    assert threading.get_ident() in ours

@@ -21,7 +21,7 @@ def test_an_update_on_detached_parameters(monkeypatch: pytest.MonkeyPatch) -> No
     def detached(rate):
         return lambda p, g, s: ({k: v.detach() - rate * g[k] for k, v in p.items()}, s)
 
-    monkeypatch.setattr("robustmeta.methods.maml.sgd", detached)
+    monkeypatch.setattr("robustmeta.methods.descending.sgd", detached)
     assert learners.maml_gap() > 1e-3
 
 

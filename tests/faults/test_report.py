@@ -1,6 +1,9 @@
 """Faults planted in the report, each of which must turn a check red."""
 
+from collections.abc import Callable
+
 import pytest
+from report import test_dirty_supports as dirty_supports
 from report_cases import case
 from report_html import check_tables
 
@@ -9,6 +12,7 @@ from robustmeta.report import grid, layout, text
 from robustmeta.report.findings import Number, findings
 from robustmeta.report.headline import verdicts
 from robustmeta.store.results import Results
+from robustmeta.tracking import curves
 
 
 def small(half: float = 0.01) -> Results:
@@ -98,3 +102,26 @@ def _gains_of_maml() -> list[bool]:
     assert dict(found.kinds()) == {"inductive": ("protonet", "supervised"), "transductive": ("maml",)}
     table = layout.overview(found, "transductive", ("maml",))
     return [bool(row.cells[0].gain) for group in table.groups for row in group.rows]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        dirty_supports.test_the_headline_has_a_sentence_for_each,
+        dirty_supports.test_the_average_over_corruptions_does_not_know_of_dirty_supports,
+        dirty_supports.test_tables_have_a_column_and_rows_for_them,
+        dirty_supports.test_the_short_form_fits_with_a_column_more,
+        dirty_supports.test_mlflow_counts_none_of_them_as_corrupted,
+    ],
+)
+def test_dirty_supports_are_counted_as_corruptions(check: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings_module, "dirty", lambda shifts: frozenset())
+    monkeypatch.setattr(curves, "dirty", lambda shifts: frozenset())
+    with pytest.raises(AssertionError):
+        check()
+
+
+def test_a_corruption_of_the_support_is_called_dirty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings_module, "dirty", lambda shifts: [shifts[0].label])
+    with pytest.raises(AssertionError):
+        dirty_supports.test_a_corruption_of_the_support_is_no_dirty_support()

@@ -1,14 +1,15 @@
 """Each check of taskings turns red on a planted fault."""
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import goldens
 import pytest
 import torch
+from contracts import test_taskings as contract
 from tasking_laws import hold_fewer, hold_flips, hold_missing, hold_tail
 
 from robustmeta.core import Episodes
@@ -124,18 +125,28 @@ def test_an_input_that_is_written_to() -> None:
 
 
 def test_golden_numbers_notice_another_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from contracts import test_taskings as contract
-
-    name = f"{label_noise.name}@{label_noise.version}"
-    found = {name: contract.numbers("label_noise")}
     golden = tmp_path / "golden.json"
-    golden.write_text(json.dumps(found))
+    monkeypatch.setattr(contract, "TASKINGS", ["label_noise"])
     monkeypatch.setattr(contract, "GOLDEN", golden)
-    contract.hold_to_golden(found)
+    found = contract.everything()
+    goldens.write(golden, found)
+    contract.test_no_numbers_change_without_a_new_version()
+    name = f"{label_noise.name}@{label_noise.version}"
+    goldens.write(golden, {name: {k: v[::-1] for k, v in found[name].items()}})
     with pytest.raises(AssertionError, match="raise the version"):
-        contract.hold_to_golden({name: {k: v[::-1] for k, v in found[name].items()}})
+        contract.test_no_numbers_change_without_a_new_version()
+    goldens.write(golden, {"label_noise@9": found[name]})
     with pytest.raises(AssertionError, match="without golden numbers"):
-        contract.hold_to_golden({"label_noise@9": found[name]})
+        contract.test_no_numbers_change_without_a_new_version()
+
+
+def test_golden_numbers_forgive_rounding_where_they_may() -> None:
+    golden = {"a@1": {"b": [0.5, 100.0]}}
+    near, far = {"a@1": {"b": [0.5009, 100.1]}}, {"a@1": {"b": [0.5011, 100.1]}}
+    goldens.compare(near, golden)
+    for wrong, exact in ((near, True), (far, False), ({"a@1": {"c": [0.5, 100.0]}}, False), ({"a@1": {}}, False)):
+        with pytest.raises(AssertionError):
+            goldens.compare(wrong, golden, exact=exact)
 
 
 def law(tasking: Tasking, function: Callable[[Episodes, Any, Rng], Any]) -> Tasking:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from robustmeta.functional.inner_loop import adam, descend, minibatches, per_task, sgd
+from robustmeta.functional.inner_loop import adam, descend, forced, in_one_pass, minibatches, per_task, sgd
 from robustmeta.functional.normalise import batch_statistics, given_statistics
 from robustmeta.nets import Norm
 from robustmeta.rng import Rng
@@ -69,6 +69,17 @@ def test_batched_pass_equals_the_loop(given: bool) -> None:
         results.append((out, *used["1"], *torch.autograd.grad(out.square().sum(), list(params.values()))))
     for a, b in zip(*results, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_the_choice_of_one_pass_or_a_loop_is_a_table_by_shape_and_can_be_forced() -> None:
+    shapes = {(25, 28): True, (26, 28): False, (5, 84): True, (6, 84): False, (75, 28): False}
+    for (images, size), expected in shapes.items():
+        x = torch.empty(3, images, 1, size, size)
+        assert in_one_pass(x) == expected
+        for choice in (True, False):
+            with forced(choice):
+                assert in_one_pass(x) == choice
+        assert in_one_pass(x) == expected
 
 
 def test_minibatches_cycle_without_replacement() -> None:

@@ -55,12 +55,12 @@ def test_first_order_is_the_gradient_at_the_adapted_weights() -> None:
 
 
 @pytest.mark.parametrize("order", [1, 2])
-def test_sixteen_tasks_at_once_are_the_loop_over_them(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sixteen_tasks_at_once_are_the_loop_over_them(order: int) -> None:
     method, tasks = Maml(train=learners.DIET, inner_steps=2, order=order), learners.made_tasks(16)  # type: ignore[arg-type]
-    monkeypatch.setattr(inner_loop, "BATCHED_UP_TO", 10**9)
-    together = gradients(method, tasks)
-    monkeypatch.setattr(inner_loop, "BATCHED_UP_TO", 0)
-    looped = gradients(method, tasks)
+    with inner_loop.forced(batched=True):
+        together = gradients(method, tasks)
+    with inner_loop.forced(batched=False):
+        looped = gradients(method, tasks)
     parts = (tasks.support_x, tasks.support_y, tasks.query_x, tasks.query_y)
     single = [gradients(method, Tasks(*(p[t : t + 1] for p in parts), tasks.way)) for t in range(16)]
     for i, g in enumerate(together):

@@ -13,8 +13,9 @@ from robustmeta.rng import Rng
 RNG = Rng(0, ("train",), [0])
 
 
-def test_reptile_is_the_published_algorithm() -> None:
-    assert learners.reptile_gap() < 1e-10
+@pytest.mark.parametrize("carry", ["sequential", "none"])
+def test_twenty_updates_of_reptile_are_those_of_the_published_algorithm(carry: str) -> None:
+    assert learners.reptile_gap(20, carry) < 1e-10
 
 
 def test_reptile_keeps_its_moments_with_the_weights() -> None:

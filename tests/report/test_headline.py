@@ -61,7 +61,7 @@ def test_conditions_are_judged_each_by_its_own_average(gain: float) -> None:
         return 0.8 + bonus
 
     conditions = verdicts(findings(case(accuracy, learners=("protonet",), targets=("a",))))
-    assert [v.axis for v in conditions] == ["clean", "severity", "eps"]
+    assert [v.condition for v in conditions] == ["clean", "severity", "eps"]
     words = {-0.03: "baseline beats protonet", 0.0: "protonet is not shown", 0.03: "protonet beats"}[gain]
     assert words in conditions[2].lead
     assert "protonet is not shown" in conditions[1].lead

@@ -76,6 +76,9 @@ MUTATIONS = [
     ("shifts.2.steps", 3, lambda k: k[3] == "pgd"),
     ("shifts.2.episodes", 6, lambda k: k[3] == "pgd"),
     ("shifts.2.eps", [0.2], lambda k: k[3] == "pgd"),
+    ("flags", {"fail_on": "all"}, nothing),
+    ("flag_episodes", 3, lambda k: k[3] == "pgd"),
+    ("flag_episodes", 7, nothing),  # the attack has 5 tasks
 ]
 
 

@@ -86,7 +86,7 @@ def test_histories_of_training_are_the_seeds_own(root: Path) -> None:
     assert [(s, v) for s, v, _ in told["maml seed 1"]["train/loss"]] == list(
         zip(rows["step"], rows["loss"], strict=True)
     )
-    assert [s for s, _, _ in told["maml seed 1"]["train/val_accuracy"]] == [50, 100]
+    assert [s for s, _, _ in told["maml seed 1"]["val/accuracy"]] == [50, 100]
     assert "train/loss" not in told["maml"]
 
 

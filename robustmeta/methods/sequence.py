@@ -1,0 +1,49 @@
+"""What methods share that read the images of a task one by one."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from robustmeta.config.components import Apart, Diet
+from robustmeta.core import Batch, StepStats, Tasks, Traits
+from robustmeta.functional.inner_loop import task_losses
+from robustmeta.heads.reading import SequenceHead
+from robustmeta.methods.features import HeadLearner
+from robustmeta.methods.training import episodic_step
+from robustmeta.nets import as_network
+from robustmeta.rng import Rng
+
+
+class SequenceLearner(HeadLearner, ABC):
+    """Trained by Adam on the mean loss over all steps of sequences: all images of a task, in another random order each.
+
+    Which class has which label is drawn for each task by the sampler.
+    """
+
+    family: ClassVar[str] = "model-based"
+    apart: ClassVar[Apart] = "never"
+    traits: ClassVar[Traits] = Traits(fixed_way=True, equivariant=False, order_free=False, embeds=True)
+    least_query: ClassVar[int] = 0
+
+    train: Diet = Diet(way=5, shot=5, query=5, tasks=4)
+    rate: float = Field(default=1e-3, gt=0)
+
+    @abstractmethod
+    def head(self, body: nn.Module) -> SequenceHead:
+        """A head for the features of a body."""
+
+    def backward(self, net: nn.Module, batch: Tasks | Batch, rng: Rng, progress: float = 0.0) -> StepStats:
+        """The gradient of the mean loss over tasks and steps."""
+        network = as_network(net)
+        head = cast("SequenceHead", network.head)
+
+        def losses(support: Tensor, query: Tensor, tasks: Tasks) -> Tensor:
+            z, y = torch.cat([support, query], 1), torch.cat([tasks.support_y, tasks.query_y], 1)
+            order = torch.cat([rng.permutation(y.shape[1]) for _ in range(len(y))])
+            y = y.gather(1, order)
+            return task_losses(head.guesses(z.take_along_dim(order[..., None], 1), y), y)
+
+        return episodic_step(network, batch, losses)
