@@ -50,9 +50,9 @@ class Training:
         return Loop(self.work, self.study, self.worker._source(), validators, advance, partials, team)
 
     def run(self, **options: Any) -> Content:
-        """Train to the end."""
-        torch.set_num_threads(1)
-        return self.loop(**options).run()
+        """Train to the end, on one thread."""
+        with self.worker._threads():
+            return self.loop(**options).run()
 
 
 def expect_same(a: Content, b: Content) -> None:

@@ -30,7 +30,7 @@ class CarliniWagner(Search):
     """
 
     norm: Literal["l2"] = "l2"
-    steps: int = Field(100, ge=1, description="steps of Adam for each c")
+    steps: int = Field(200, ge=1, description="steps of Adam for each c")
     rate: float = Field(0.01, gt=0, description="Adam's rate")
     searches: int = Field(9, ge=1, description="values of c that are tried")
     first: float = Field(1e-3, gt=0, description="the first c, ten times as large while nothing is found")

@@ -109,7 +109,7 @@ class Points:
         """What decides together: the values as they are, or, coupled, each task's sum at each of its queries."""
         if not self.of.classifier.coupled:
             return values
-        return values.unflatten(0, (-1, self.of.each)).sum(1, keepdim=True).expand(-1, self.of.each).flatten()
+        return values.unflatten(0, (-1, self.of.each)).sum(1).repeat_interleave(self.of.each)
 
     def logits(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n way"]:
         """One forward pass without gradients."""

@@ -1,5 +1,7 @@
 """The random squares of the Square attack (Andriushchenko et al. 2020, arXiv:1912.00049)."""
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -46,6 +48,7 @@ def bump(height: int, width: int) -> Float[Tensor, "height width"]:
     return torch.cat([torch.zeros(1), terms.cumsum(0)])[rings.clamp(min=-1) + 1]
 
 
+@cache
 def two_bumps(side: int) -> Float[Tensor, "side side"]:
     """Two of them side by side with opposite signs, of length 1 (section 3.4)."""
     half = side // 2

@@ -179,7 +179,7 @@ COSTS = {
     "validation_seconds": ("validation in training, s", 1, "{:,.1f}"),
     "adapt_seconds_per_task": ("adapting, ms a task", 1000, "{:,.1f}"),
     "evaluate_passes": ("evaluation passes", 1, "{:,.0f}"),
-    "flag_passes": ("of these for honesty flags", 1, "{:,.0f}"),
+    "flag_passes": ("for flags", 1, "{:,.0f}"),
 }
 
 

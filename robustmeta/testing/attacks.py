@@ -17,6 +17,7 @@ from robustmeta.rng import Rng
 from robustmeta.testing.finding import Finding, Wrong, examine
 
 Norm = Literal["linf", "l2", "l1", "patch", "spatial"]
+EPS: Mapping[Norm, float] = {"linf": 0.05, "l2": 0.5, "l1": 5.0, "patch": 0.3, "spatial": 1.0}
 TASKS, QUERIES, WAY, SIZE = 2, 6, 4, 12
 SLACK = 1e-6
 ALONE = 1e-4
@@ -25,12 +26,21 @@ HARMLESS = 1e-6
 """Part of eps at which nothing falls, so that an attack makes all passes that it ever makes."""
 
 
-def check_attack(attack: Attack, norm: Norm = "linf", eps: float = 0.05, *, coupled: bool = False) -> list[Finding]:
+def check_attack(
+    attack: Attack, norm: Norm | None = None, eps: float | None = None, *, coupled: bool = False
+) -> list[Finding]:
     """Check what every attack must keep to, on a small smooth classifier (``coupled``: one that centres a task).
 
-    If it does not run at all, that is the only finding.
+    Unless they are given, the norm is the attack's field ``norm``, L∞ where it has none, and eps one of that norm. If
+    the attack does not run at all, that is the only finding.
     """
-    return examine(Siege(attack, norm, eps, coupled), CHECKS)
+    chosen = norm or norm_of(attack)
+    return examine(Siege(attack, chosen, EPS[chosen] if eps is None else eps, coupled), CHECKS)
+
+
+def norm_of(attack: Attack) -> Norm:
+    """Its field ``norm``, L∞ where it has none."""
+    return getattr(attack, "norm", "linf")
 
 
 @dataclass(eq=False)
@@ -104,7 +114,7 @@ def _runs(siege: Siege) -> str:
 
 
 def _extent(delta: Tensor) -> Tensor:
-    """The side of the square that holds all changed pixels, in parts of the image's; rounding to whole pixels is free."""
+    """The side of the square that holds all changed pixels, as a part of the image's; rounding to pixels is free."""
     changed = (delta != 0).any(-3)
     sides = [_length(changed.any(dim)) for dim in (-1, -2)]
     return ((torch.stack(sides).amax(0) - 0.5) / min(delta.shape[-2:])).clamp(min=0)
@@ -129,7 +139,7 @@ DISTANCES: Mapping[Norm, Callable[[Tensor], Tensor]] = {
 
 def _norm(siege: Siege) -> str:
     largest = float(DISTANCES[siege.norm](siege.perturb(siege.eps) - siege.x).max())
-    if largest > siege.eps + SLACK:
+    if largest > siege.eps * (1 + SLACK) + SLACK:
         raise Wrong(f"it leaves the {siege.norm} ball: {largest:.6g} > eps = {siege.eps:.6g}")
     return f"largest {siege.norm} distance {largest:.4g} of {siege.eps:.4g}"
 

@@ -10,8 +10,9 @@ from shift_references import Linear
 from torch import Tensor
 
 from robustmeta.attacks.fgsm import FGSM
-from robustmeta.attacks.gradient import Seen, climb, worse
+from robustmeta.attacks.gradient import climb
 from robustmeta.attacks.pgd import PGD
+from robustmeta.attacks.queries import Queries
 from robustmeta.core import CellError
 from robustmeta.functional.projection import BALLS
 from robustmeta.rng import Rng
@@ -34,38 +35,48 @@ def middle() -> tuple[Tensor, Tensor]:
     return 0.4 + 0.2 * rng().uniform(*SHAPE[2:]), torch.tensor([[0, 1, 0], [1, 1, 0]])
 
 
+def right(model: Linear) -> tuple[Tensor, Tensor]:
+    """The same queries, with the classes that the model gives them."""
+    x = middle()[0]
+    return x, model(x).argmax(-1)
+
+
 def away(model: Linear, y: Tensor) -> Tensor:
     """For two classes, the gradient of the loss points along the other class's weight minus one's own."""
     return (model.weight[:, 1 - y] - model.weight[:, y]).movedim(0, -1).unflatten(-1, SHAPE[2:])
 
 
 def test_fgsm_on_a_linear_model_is_eps_times_the_sign() -> None:
-    (x, y), model = middle(), linear()
+    model = linear()
+    x, y = right(model)
     out = FGSM().perturb(model, x, y, 0.1, rng())
     torch.testing.assert_close(out - x, 0.1 * away(model, y).sign(), atol=1e-7, rtol=0)
 
 
 def test_fgsm_leaves_a_pixel_without_gradient_alone() -> None:
-    (x, y), model = middle(), linear()
+    model = linear()
     model.weight[3] = 0
+    x, y = right(model)
     moved = (FGSM().perturb(model, x, y, 0.1, rng()) - x).flatten(2)
     assert (moved[..., 3] == 0).all()
     assert (moved[..., 4] != 0).all()
 
 
 def test_pgd_on_a_linear_model_reaches_the_corner_of_the_ball() -> None:
-    (x, y), model = middle(), linear()
-    out = PGD().perturb(model, x, y, 0.1, rng())
+    model = linear()
+    x, y = right(model)
+    out = PGD(leave=False).perturb(model, x, y, 0.1, rng())
     torch.testing.assert_close(out - x, 0.1 * away(model, y).sign(), atol=1e-6, rtol=0)
 
 
 def test_l2_pgd_on_a_linear_model_reaches_the_closed_form() -> None:
-    (x, y), model = middle(), linear()
+    model = linear()
+    x, y = right(model)
     way = away(model, y)
     want = 0.3 * way / way.flatten(2).norm(dim=-1)[..., None, None, None]
-    out = PGD(norm="l2", random_start=False).perturb(model, x, y, 0.3, rng())
+    out = PGD(norm="l2", random_start=False, leave=False).perturb(model, x, y, 0.3, rng())
     torch.testing.assert_close(out - x, want, atol=1e-6, rtol=1e-5)
-    drawn = PGD(norm="l2", steps=40).perturb(model, x, y, 0.3, rng())
+    drawn = PGD(norm="l2", steps=40, leave=False).perturb(model, x, y, 0.3, rng())
     torch.testing.assert_close(drawn - x, want, atol=2e-3, rtol=0)
 
 
@@ -80,7 +91,7 @@ def test_each_query_is_attacked_as_if_it_were_alone() -> None:
             torch.testing.assert_close(alone, whole[part], atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 @given(
     eps=st.floats(0, 2),
     seed=st.integers(0, 2**32),
@@ -99,14 +110,14 @@ def test_pgd_stays_in_the_ball_and_in_range(
     attack = PGD.model_validate({"norm": norm, "steps": 3, "step_size": size, "random_start": start})
     out = attack.perturb(model, x, y, eps, Rng(seed, ("a",), KEYS))
     delta = (out - x).flatten(2)
-    largest = (delta.abs().amax(-1) if norm == "linf" else delta.norm(dim=-1)).max()
+    largest = delta.norm(p={"linf": torch.inf, "l2": 2, "l1": 1}[norm], dim=-1).max()
     assert float(largest) <= eps * (1 + 1e-6) + 1e-6
     assert 0 <= float(out.min()) <= float(out.max()) <= 1
     if eps == 0:
         assert torch.equal(out, x)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_without_a_gradient_nothing_breaks(norm: str) -> None:
     (x, y), model = middle(), Linear(torch.zeros(16, 2))
     out = PGD.model_validate({"norm": norm, "random_start": False}).perturb(model, x, y, 0.1, rng())
@@ -119,7 +130,7 @@ def test_tiny_gradients_keep_their_direction() -> None:
     assert (BALLS["l2"].steepest(0 * g) == 0).all()
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_the_start_is_uniform_in_the_ball(norm: str) -> None:
     d = BALLS[norm].draw((1, 2, 2), 0.5, Rng(0, ("s",), range(4000))).double()
     assert float(d.mean().abs()) < 0.01
@@ -127,13 +138,14 @@ def test_the_start_is_uniform_in_the_ball(norm: str) -> None:
         assert float(d.abs().max()) <= 0.5
         assert float(d.std()) == pytest.approx(0.5 / 3**0.5, rel=0.02)
     else:
-        part = d.flatten(1).norm(dim=1) / 0.5
+        part = d.flatten(1).norm(p=int(norm[1]), dim=1) / 0.5
         assert float(part.max()) <= 1 + 1e-6
         assert float((part**4).mean()) == pytest.approx(0.5, abs=0.02)  # radius^n is uniform
 
 
 def test_restarts_and_keys_draw_anew_and_eps_does_not() -> None:
-    (x, y), flat = middle(), Linear(torch.zeros(16, 2), torch.tensor([0.0, 1.0]))
+    x, flat = middle()[0], Linear(torch.zeros(16, 2), torch.tensor([0.0, 1.0]))
+    y = torch.ones(2, 3, dtype=torch.long)
 
     @dataclass
     class Recorder:
@@ -159,26 +171,33 @@ def test_restarts_and_keys_draw_anew_and_eps_does_not() -> None:
     assert not torch.allclose(first[0, 0], first[0, 1], atol=1e-2)
 
 
-def seen(wrong: list[list[bool]], loss: list[list[float]], value: float) -> Seen:
-    return Seen(torch.full((1, 3, 1, 1, 1), value), torch.tensor(wrong), torch.tensor(loss))
+def worst(coupled: bool, first: list[float], second: list[float]) -> list[float]:
+    """Which of two versions of three queries, one with every pixel 0 and one with 1, is kept; logits are given.
+
+    A value is the margin of the true class 0 over the other.
+    """
+
+    class Given(Linear):
+        def __call__(self, x: Tensor) -> Tensor:
+            margins = torch.tensor(first if x.max() == 0 else second)
+            return torch.stack([margins, 0 * margins], -1)[None]
+
+    model = Given(torch.zeros(1, 2))
+    model.coupled = coupled
+    x, y = torch.zeros(1, 3, 1, 1, 1), torch.zeros(1, 3, dtype=torch.long)
+    queries = Queries(model, x, y, Rng(0, ("w",), KEYS[:1]))
+    queries.everything().look(torch.ones(3, 1, 1, 1))
+    return queries.result().flatten().tolist()
 
 
 def test_the_worst_is_kept_for_each_query() -> None:
-    a = seen([[True, False, False]], [[0.8, 1.5, 1.0]], 0.0)
-    b = seen([[False, True, False]], [[1.2, 0.9, 1.1]], 1.0)
-    kept = worse(a, b, coupled=False)
-    assert kept.x.flatten().tolist() == [0, 1, 1]
-    assert kept.wrong.tolist() == [[True, True, False]]
-    assert kept.loss.tolist() == [[pytest.approx(0.8), pytest.approx(0.9), pytest.approx(1.1)]]
-    assert worse(a, a, coupled=False).x is not None
+    assert worst(False, [-0.1, 1.0, 0.5], [0.3, -1.0, 0.4]) == [0, 1, 1]
+    assert worst(False, [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]) == [0, 0, 0]
 
 
 def test_a_coupled_classifier_keeps_the_queries_of_a_task_together() -> None:
-    a = seen([[True, False, False]], [[0.8, 1.5, 1.0]], 0.0)
-    b = seen([[False, True, True]], [[1.2, 0.9, 0.1]], 1.0)
-    assert worse(a, b, coupled=True).x.flatten().tolist() == [1, 1, 1]
-    tie = seen([[False, True, False]], [[1.2, 0.9, 1.0]], 1.0)
-    assert worse(a, tie, coupled=True).x.flatten().tolist() == [0, 0, 0]
+    assert worst(True, [-0.1, 1.0, 0.5], [0.3, -1.0, -0.4]) == [1, 1, 1]
+    assert worst(True, [-0.1, 1.0, 0.5], [-0.1, 1.1, 0.5]) == [0, 0, 0]
 
 
 def test_pgd_returns_for_a_coupled_classifier_a_query_set_that_it_has_seen() -> None:
@@ -200,7 +219,7 @@ def test_pgd_returns_for_a_coupled_classifier_a_query_set_that_it_has_seen() -> 
     told = Told(SmallClassifier(coupled=True))
     x = Rng(0, ("x",), KEYS).uniform(3, 12, 12)
     y = torch.tensor([[0, 1, 2], [3, 0, 1]])
-    out = PGD(restarts=3, steps=4, step_size=0.9).perturb(told, x, y, 0.2, rng())
+    out = PGD(restarts=3, steps=4, step_size=0.9, leave=False).perturb(told, x, y, 0.2, rng())
     for t in range(2):
         told.inner.net.requires_grad_(False)
         same = [s for s in told.sets if torch.equal(s[t], out[t])]
@@ -248,7 +267,7 @@ def test_restarts_need_a_random_start() -> None:
         PGD(restarts=2, random_start=False)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"norm": "l1"}, {"step_size": 0}, {"restarts": 0}, {"stepsize": 1}])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"norm": "l0"}, {"step_size": 0}, {"restarts": 0}, {"stepsize": 1}])
 def test_wrong_choices_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         PGD.model_validate(wrong)

@@ -22,16 +22,28 @@ from robustmeta.registry import resolve
 from robustmeta.rng import Rng
 from robustmeta.shifts.corruption import Corruption
 from robustmeta.testing import check_attack, check_corruption
-from robustmeta.testing.attacks import Siege
+from robustmeta.testing.attacks import EPS, Siege, norm_of
 
 GOLDEN = Path(__file__).with_name("golden_shifts.json")
 CORRUPTIONS = sorted(n for n in robustmeta.corruptions.TABLE if not n.endswith(":*"))
 SETTINGS = {
+    "apgd": [{"steps": 20}, {"norm": "l2", "loss": "dlr", "restarts": 2, "steps": 5}],
+    "apgd_t": [{"steps": 5}, {"norm": "l2", "steps": 5, "targets": 2}],
+    "autoattack": [{"steps": 5, "queries": 20}, {"norm": "l2", "steps": 5, "queries": 20}],
+    "carlini_wagner": [{"steps": 10, "searches": 4, "first": 0.1}],
+    "deepfool": [{"steps": 5}, {"norm": "linf", "steps": 5}],
+    "fab": [{"steps": 5, "restarts": 2}, {"norm": "l2", "steps": 5}],
     "fgsm": [{}],
-    "pgd": [{}, {"norm": "l2"}, {"random_start": False, "steps": 3}, {"restarts": 2, "steps": 4, "step_size": 0.5}],
+    "noise": [{"draws": 3}, {"norm": "l2"}, {"norm": "l1", "draws": 3}],
+    "patch": [{"steps": 5, "restarts": 2}],
+    "pgd": [
+        *({}, {"norm": "l2"}, {"norm": "l1"}, {"random_start": False, "steps": 3}, {"leave": False}),
+        *({"restarts": 2, "steps": 4, "step_size": 0.5}, {"momentum": 1.0, "decay": "cosine"}),
+    ],
+    "spatial": [{"turns": 3, "shifts": 3}],
+    "square": [{"queries": 40}, {"norm": "l2", "queries": 20, "restarts": 2}],
 }
 ATTACKS = [(name, fields) for name in sorted(robustmeta.attacks.TABLE) for fields in SETTINGS.get(name, [{}])]
-EPS = {"linf": 0.05, "l2": 0.5}
 
 
 def corruption(name: str) -> Corruption:
@@ -57,8 +69,7 @@ def test_every_corruption_keeps_the_rules(name: str) -> None:
 @pytest.mark.parametrize(("name", "fields"), ATTACKS, ids=str)
 def test_every_attack_keeps_the_rules(name: str, fields: dict, coupled: bool) -> None:
     made = attack(name, fields)
-    norm = made.model_dump()["norm"]
-    found = check_attack(made, norm, EPS[norm], coupled=coupled)
+    found = check_attack(made, coupled=coupled)
     assert all(f.passed for f in found), [f for f in found if not f.passed]
 
 
@@ -107,7 +118,7 @@ def numbers_of_corruption(name: str) -> Numbers:
 def numbers_of_attack(name: str, fields: dict, coupled: bool) -> Numbers:
     """The loss, mean and mean square of the step at three radii."""
     made, out = attack(name, fields), {}
-    norm = made.model_dump()["norm"]
+    norm = norm_of(made)
     for scale in (0.5, 1, 2):
         siege = Siege(made, norm, EPS[norm], coupled)
         moved = siege.perturb(scale * EPS[norm])

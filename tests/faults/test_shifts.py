@@ -183,8 +183,7 @@ def training(c: Any, x: Tensor, y: Tensor, eps: float, rng: Rng) -> Tensor:
 
 
 def in_place(c: Any, x: Tensor, y: Tensor, eps: float, rng: Rng) -> Tensor:
-    moved = FGSM().perturb(c, x, y, eps, rng)
-    return x.copy_(moved)
+    return x.copy_((x + eps * climb(c, x, y)[1].sign()).clamp(0, 1))
 
 
 FAULTY_ATTACKS: dict[str, tuple[Faulty, list[str]]] = {
@@ -195,7 +194,7 @@ FAULTY_ATTACKS: dict[str, tuple[Faulty, list[str]]] = {
     "too far": (Faulty(beyond, 1), ["norm"]),
     "out of range": (Faulty(unclamped, 1), ["range"]),
     "moves at eps 0": (Faulty(moving, 1), ["eps 0"]),
-    "unseeded": (Faulty(unseeded, 1), ["same key"]),
+    "unseeded": (Faulty(unseeded, 1), ["same key", "alone"]),
     "gradients left": (Faulty(training, 1), ["nothing else touched"]),
     "passes miscounted": (Faulty(PGD().perturb, 10), ["passes"]),
 }
