@@ -8,20 +8,22 @@ once, and it uses all 64 bits of a key, where a ``torch.Generator`` on the CPU l
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from robustmeta.threads import over
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S39, _S40 = (np.uint64(s) for s in (30, 27, 31, 39, 40))
 _LOW24 = np.uint32(0xFFFFFF)
 
-BLOCK = 2**15
-"""Outputs mixed at a time: with their temporaries they stay in a core's cache."""
+BLOCK = 2**17
+"""Outputs mixed at a time: with their temporaries they stay in a core's cache; fewer, and threads get into each other's
+way, for each needs the interpreter between two operations."""
 SPREAD = 2**18
 """A draw of fewer outputs is not worth a second thread."""
 
@@ -179,19 +181,13 @@ class Rng:
         tops, lefts = range(0, len(base), BLOCK // width), range(0, n, width)
         blocks = [(slice(i, i + tops.step), slice(j, min(j + width, n))) for i in tops for j in lefts]
 
-        def run(some: Sequence[tuple[slice, slice]]) -> None:
-            for rows, columns in some:
-                z = base[rows, None] + steps[columns]
-                _mix_(z)
-                store(rows, columns, z)
+        def work(block: tuple[slice, slice]) -> None:
+            rows, columns = block
+            z = base[rows, None] + steps[columns]
+            _mix_(z)
+            store(rows, columns, z)
 
-        threads = torch.get_num_threads() if len(base) * n >= SPREAD else 1
-        if threads == 1:
-            run(blocks)
-            return
-        with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(run, blocks[i::threads]) for i in range(threads)]:
-                done.result()
+        over(work, blocks, spread=len(base) * n >= SPREAD)
 
     def _next(self) -> Keys:
         """What the outputs of the next draw start from: uint64 (keys,)."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from shift_references import Linear
 from torch import Tensor
 
@@ -131,9 +132,16 @@ def hold_worst(attack: Search, eps: float) -> None:
         for t in range(len(x)):
             same = [s for s in told.asked if s.shape == out[t].shape and torch.equal(s, out[t])]
             assert same, "a set that the classifier has not seen"
-            wrong = [int((model(s[None])[0].argmax(-1) != y[t]).sum()) for s in told.asked if _within(s, x[t], eps)]
-            got = int((model(out[t : t + 1])[0].argmax(-1) != y[t]).sum())
-            assert got == max(wrong), "a set with more wrong queries has been seen"
+            inside = [_badness(model, s, y[t]) for s in told.asked if _within(s, x[t], eps)]
+            got = _badness(model, out[t], y[t])
+            assert got[0] == max(wrong for wrong, _ in inside), "a worse set has been seen"
+            assert got[1] >= max(loss for wrong, loss in inside if wrong == got[0]) - 1e-5, "a worse set has been seen"
+
+
+def _badness(model: Classifier, x: Tensor, y: Tensor) -> tuple[int, float]:
+    """How many are wrong, and the summed cross-entropy."""
+    logits = model(x[None])[0]
+    return int((logits.argmax(-1) != y).sum()), float(F.cross_entropy(logits, y, reduction="sum"))
 
 
 def _within(seen: Tensor, x: Tensor, eps: float) -> bool:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one test a core: their threads would only wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from robustmeta import registry
 
 ROOT = Path(__file__).resolve().parents[1]

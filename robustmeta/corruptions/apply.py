@@ -16,9 +16,9 @@ from torch import Tensor
 from robustmeta.core import row_chunks
 from robustmeta.corruptions.layout import Frame, checked_picture, of_array, of_pictures, of_tensor
 from robustmeta.corruptions.recipe import Chain, Recipe, recipe
-from robustmeta.functional.parallel import over
 from robustmeta.rng import Keys, Rng
 from robustmeta.shifts.shift import Stage
+from robustmeta.threads import over
 
 Ids = int | Sequence[int] | NDArray[Any] | Tensor
 Given = TypeVar("Given", Tensor, NDArray[Any], Image.Image, list[Image.Image])

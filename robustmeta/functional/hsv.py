@@ -16,7 +16,7 @@ from robustmeta.functional.quantise import Bytes, look_up
 Doubles = NDArray[np.float64]
 Change = Callable[[Doubles, Doubles], tuple[Doubles, Doubles]]
 
-BLOCK = 2**14
+BLOCK = 2**15
 """Pixels worked on at a time: their temporaries stay in a core's cache."""
 TINY = float(np.finfo(np.float64).tiny)
 UNIT = np.arange(256) / 255

@@ -19,7 +19,7 @@ GRAYS = 256
 """Intensities k/255 whose counts are looked up; others are searched for one by one."""
 CELLS = 2**12
 """Parts of [0, 1) in each of which most draws have the same count."""
-BLOCK = 2**15
+BLOCK = 2**17
 """Values worked on at a time: they stay in a core's cache."""
 UNSETTLED = -1.0
 OTHER = 1e-4

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -75,10 +76,11 @@ def project1(d: Pixels, eps: float) -> Pixels:
     the entries u in falling order.
     """
     size = d.flatten(-3).abs()
-    falling = size.sort(dim=-1, descending=True).values
-    count = falling.new_tensor(range(1, falling.shape[-1] + 1))
+    below = size - size.amax(-1, keepdim=True)  # what is left of large numbers is small, and keeps its digits
+    falling = below.sort(dim=-1, descending=True).values
+    count = torch.arange(1, falling.shape[-1] + 1, device=d.device)
     threshold = ((falling.cumsum(-1) - eps) / count).amax(-1, keepdim=True)
-    cut = (size - threshold.clamp(min=0)).clamp(min=0).view_as(d)
+    cut = (below - threshold).clamp(min=0).view_as(d)
     return d.where(norm1(d) <= eps, d.sign() * cut)
 
 

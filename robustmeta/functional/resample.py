@@ -14,7 +14,7 @@ from robustmeta.functional.quantise import Bytes
 
 Indices = NDArray[np.int64]
 
-BLOCK = 2**19
+BLOCK = 2**20
 """Pixels worked on at a time: they stay in a core's cache."""
 ONE = 2**22
 """Pillow's weights are whole multiples of 1 / ONE."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from robustmeta.core import Bytes, CellError, Images, row_chunks, to_bytes, to_float
 from robustmeta.declare import table_for
-from robustmeta.functional.parallel import over
 from robustmeta.rng import Rng
 from robustmeta.shifts.result import check_images
+from robustmeta.threads import over
 
 Pixels = NDArray[np.uint8]
 CorruptionFunction = Callable[[Images, Any, Rng], Any]

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
-from robustmeta.adaptations.lp_ft import LpFt
 from robustmeta.adaptations.gradient import Gradient
 from robustmeta.adaptations.linear_probe import LinearProbe
+from robustmeta.adaptations.lp_ft import LpFt
 from robustmeta.adaptations.prototypes import Prototypes
 from robustmeta.core import StudyError
 from robustmeta.functional.normalise import batch_statistics, given_statistics

@@ -8,6 +8,7 @@ from shift_references import Linear
 from torch import Tensor
 
 from robustmeta.attacks.apgd import APGD
+from robustmeta.attacks.apgd_t import APGDT
 from robustmeta.attacks.carlini_wagner import CarliniWagner
 from robustmeta.attacks.deepfool import DeepFool
 from robustmeta.attacks.fab import FAB
@@ -52,7 +53,11 @@ def test_the_distance_to_a_linear_border_is_the_margin_over_the_norm(attack: Sea
     hold_distance(attack, beyond)
 
 
-@pytest.mark.parametrize("attack", [DeepFool(), DeepFool(norm="linf"), FAB(norm="l2", steps=10)], ids=str)
+@pytest.mark.parametrize(
+    "attack",
+    [DeepFool(), DeepFool(norm="linf"), FAB(steps=10), FAB(norm="l2", steps=10), APGDT(steps=20)],
+    ids=str,
+)
 def test_the_nearest_of_several_borders_is_found(attack: Search) -> None:
     hold_distance(attack, 1.051, way=4)
 

@@ -22,6 +22,7 @@ from robustmeta.core import StudyError
 from robustmeta.rng import Rng
 from robustmeta.testing.attacks import EPS, norm_of
 
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_what_is_wrong_from_the_start_is_looked_at_once(attack: Search) -> None:
     model, x, y = pictures()

@@ -28,7 +28,7 @@ from robustmeta.adaptations.classifier import OnFeatures
 from robustmeta.adaptations.prototypes import Centres
 from robustmeta.attacks.autoattack import AutoAttack
 from robustmeta.attacks.pgd import PGD
-from robustmeta.core import Domain, TaskShape, Tasks, gather, sample
+from robustmeta.core import Domain, Tasks, TaskShape, gather, sample
 from robustmeta.domains.glyphs import Glyphs
 from robustmeta.functional.projection import BALLS
 from robustmeta.functional.prototypes import prototypes
@@ -38,6 +38,7 @@ SIZE, WIDTH, WAY = 28, 64, 5
 SHAPE = TaskShape(WAY, 5, 15)
 TRAINING = TaskShape(20, 5, 5)
 INNER = 3
+KINDS = ("plain", "adversarial")
 
 
 def body() -> nn.Sequential:
@@ -63,7 +64,10 @@ class Episodic:
 
     def ours(self) -> OnFeatures:
         """As a study has it."""
-        return OnFeatures(contiguous(self.net).requires_grad_(False).to(memory_format=torch.channels_last), Centres(self.centres, self.counts))
+        return OnFeatures(
+            contiguous(self.net).requires_grad_(False).to(memory_format=torch.channels_last),
+            Centres(self.centres, self.counts),
+        )
 
     def theirs(self) -> list[nn.Module]:
         """A module an episode, with the same logits, as PyTorch builds it."""
@@ -123,7 +127,7 @@ def contest(name: str, label: str, episodic: Episodic, eps: float, chosen: argpa
         "PGD": (PGD(steps=chosen.steps), lambda m: peer_pgd(m, eps, chosen.steps)),
         "ensemble": (
             AutoAttack(steps=chosen.ensemble_steps, queries=chosen.queries),
-            lambda m: peer_ensemble(m, "linf", eps, chosen.ensemble_steps, chosen.queries, WAY),
+            lambda m: peer_ensemble(m, "linf", eps, chosen.ensemble_steps, chosen.queries, WAY - 1),
         ),
     }[name]
     keys = np.arange(tasks.query_y.numel(), dtype=np.uint64).reshape(tasks.query_y.shape)
@@ -132,7 +136,9 @@ def contest(name: str, label: str, episodic: Episodic, eps: float, chosen: argpa
     made, theirs = spent(lambda: [peer(m)(x, t) for m, x, t in zip(modules, tasks.query_x, y, strict=True)])
     clean = robust(modules, list(tasks.query_x), y)
     cells = [f"{100 * v:.1f}" for v in (clean, robust(modules, mine, y), robust(modules, made, y))]
-    return f"| {' | '.join([name, label, f'{eps:g}', *cells, f'{ours:.1f}', f'{theirs:.1f}', f'{theirs / ours:.2f}'])} |"
+    return (
+        f"| {' | '.join([name, label, f'{eps:g}', *cells, f'{ours:.1f}', f'{theirs:.1f}', f'{theirs / ours:.2f}'])} |"
+    )
 
 
 def main(chosen: argparse.Namespace) -> None:
@@ -143,11 +149,12 @@ def main(chosen: argparse.Namespace) -> None:
         f"{version('torchattacks')}; conv4-{WIDTH}, {SIZE}x{SIZE}, 5-way, 75 queries an episode; PGD-{chosen.steps} on "
         f"{chosen.episodes} episodes, the ensemble ({chosen.ensemble_steps} steps, {chosen.queries} queries) on "
         f"{chosen.ensemble_episodes}.\n\n"
-        "| attack | training | eps | clean % | ours % | theirs % | ours s | theirs s | ratio |\n|---|---|---|---|---|---|---|---|---|\n"
+        "| attack | training | eps | clean % | ours % | theirs % | ours s | theirs s | ratio |\n"
+        f"|{'---|' * 9}\n"
     )
     seen, unseen = (Glyphs(split=split).load(SIZE, 1) for split in ("train", "test"))
-    for label, inner in (("plain", 0.0), ("adversarial", chosen.eps)):
-        net = train(seen, chosen.training, inner)
+    for label in chosen.kinds:
+        net = train(seen, chosen.training, chosen.eps if label == "adversarial" else 0.0)
         for name, count in (("PGD", chosen.episodes), ("ensemble", chosen.ensemble_episodes)):
             tasks = gather(sample(unseen, SHAPE, 0, 0, count), unseen.images, unseen.images)
             sys.stdout.write(f"{contest(name, label, Episodic(net, tasks), chosen.eps, chosen)}\n")
@@ -162,5 +169,6 @@ if __name__ == "__main__":
     parser.add_argument("--ensemble-steps", type=int, default=100)
     parser.add_argument("--queries", type=int, default=5000)
     parser.add_argument("--eps", type=float, default=0.1)
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="how the network is trained")
     parser.add_argument("--training", type=int, default=200, help="steps of training")
     main(parser.parse_args())

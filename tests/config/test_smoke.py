@@ -11,7 +11,11 @@ from robustmeta.study.data import Data
 from robustmeta.study.plan import plan
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
-STUDIES = sorted(p.relative_to(EXPERIMENTS).as_posix() for p in EXPERIMENTS.rglob("*.yaml"))
+LARGE = ("paper/mini_to_cub.yaml", "paper/miniimagenet.yaml", "corruptions.yaml")
+STUDIES = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
+    for name in sorted(p.relative_to(EXPERIMENTS).as_posix() for p in EXPERIMENTS.rglob("*.yaml"))
+]
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -9,7 +9,7 @@ import torch
 from core import test_row_chunks as chunk_checks
 from functional.test_parallel import hold_each_once
 
-from robustmeta.functional.parallel import over
+from robustmeta.threads import over
 
 Work = Callable[[Any], object]
 

@@ -23,7 +23,7 @@ NORMS = ("linf", "l2", "l1")
 @given(seed=st.integers(0, 2**32), eps=st.floats(1e-3, 5), spread=st.sampled_from([1e-3, 0.1, 1.0, 100.0]))
 @settings(max_examples=25, deadline=None)
 def test_a_projection_is_idempotent_and_nearest(norm: str, seed: int, eps: float, spread: float) -> None:
-    hold_projection(BALLS[norm], eps, spread, seed)
+    hold_projection(BALLS[norm], norm, eps, spread, seed)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -104,7 +104,9 @@ def test_the_nearest_border_worked_by_hand() -> None:
     w = torch.tensor([[[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]]])
     value = torch.tensor([[-10.0, -1.0, -0.1]])  # at distances 2, 1 and none
     torch.testing.assert_close(nearest_border(w, value, "l2"), torch.tensor([[0.0, 1.0]]))
-    torch.testing.assert_close(nearest_border(w, value * torch.tensor([0.01, 1, 1]), "l2"), torch.tensor([[0.012, 0.016]]))
+    torch.testing.assert_close(
+        nearest_border(w, value * torch.tensor([0.01, 1, 1]), "l2"), torch.tensor([[0.012, 0.016]])
+    )
     torch.testing.assert_close(nearest_border(w[:, :1], value[:, :1], "linf"), torch.tensor([[10 / 7, 10 / 7]]))
     assert (nearest_border(w[:, 2:], value[:, 2:], "l2") == 0).all()
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from robustmeta.functional.parallel import over, over_rows
+from robustmeta.functional.parallel import over_rows
+from robustmeta.threads import over
 
 
 @pytest.fixture(params=[1, 2, 3])
