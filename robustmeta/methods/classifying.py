@@ -1,22 +1,22 @@
 """What methods share that train on all source classes at once."""
 
 from abc import ABC, abstractmethod
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, field_validator
 from torch import nn
 
-from robustmeta.config.components import Backbone, Diet, Method
+from robustmeta.config.components import Backbone, Diet
 from robustmeta.core import Batch, StepStats, Tasks
 from robustmeta.functional.normalise import batch_statistics
-from robustmeta.methods.training import adam, complete, expect
+from robustmeta.methods.training import Fed, adam, expect
 from robustmeta.nets import Network, as_network
 from robustmeta.rng import Rng
 
 
-class Classifying(Method, ABC):
+class Classifying(Fed, ABC):
     """Cross-entropy over all source classes on batches of ``train.batch`` images, by Adam."""
 
     train: Diet = Diet(batch=64)
@@ -26,21 +26,12 @@ class Classifying(Method, ABC):
     def head(self, features: int, classes: int) -> nn.Module:
         """A classifier (N, features) -> (N, classes), which adaptations to new classes drop."""
 
-    @field_validator("train", mode="before")
-    @classmethod
-    def _complete(cls, value: Any) -> Any:
-        return complete(cls, value)
-
     @field_validator("train")
     @classmethod
     def _sensible(cls, value: Diet) -> Diet:
         if value.batch < 2:
             raise ValueError(f"{cls.name} trains on plain images: expected batch >= 2, got {value.batch}")
         return value
-
-    def diet(self) -> Diet:
-        """The field ``train``."""
-        return self.train
 
     def build(self, backbone: Backbone, size: int, channels: int, classes: int) -> nn.Module:
         """A network with a head for all source classes."""

@@ -47,17 +47,26 @@ def episodic_step(
     return StepStats(loss.item(), x.shape[0] * x.shape[1])
 
 
-class Episodic(Method, ABC):
-    """A method that trains on tasks. A ``train`` given in part is completed from the method's own default."""
-
-    least_query: ClassVar[int] = 1
+class Fed(Method, ABC):
+    """A method whose field ``train`` is its diet. One given in part is completed from the method's own default."""
 
     train: Diet
 
     @field_validator("train", mode="before")
     @classmethod
     def _complete(cls, value: Any) -> Any:
-        return complete(cls, value)
+        default = cls.model_fields["train"].default
+        return {**default.model_dump(), **value} if isinstance(value, dict) else value
+
+    def diet(self) -> Diet:
+        """The field ``train``."""
+        return self.train
+
+
+class Episodic(Fed, ABC):
+    """A method that trains on tasks."""
+
+    least_query: ClassVar[int] = 1
 
     @field_validator("train")
     @classmethod
@@ -67,12 +76,3 @@ class Episodic(Method, ABC):
             wanted = ", ".join(f"{k} >= {v}" for k, v in least.items())
             raise ValueError(f"{cls.name} trains on tasks: expected {wanted} and batch 0; got {value}")
         return value
-
-    def diet(self) -> Diet:
-        """The field ``train``."""
-        return self.train
-
-
-def complete(cls: type[Method], value: Any) -> Any:
-    """A diet given in part, completed from the method's default."""
-    return {**cls.model_fields["train"].default.model_dump(), **value} if isinstance(value, dict) else value

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from robustmeta.config.components import Adaptation, Backbone
 from robustmeta.core import Classifier, Tasks, copy_state
-from robustmeta.functional import inner_loop
+from robustmeta.functional.inner_loop import forced
 from robustmeta.nets import Norm
 from robustmeta.rng import Rng
 from robustmeta.testing.finding import Wrong
@@ -96,10 +96,7 @@ class Watch:
 def images_seen(net: nn.Module, work: Callable[[], object]) -> int:
     """Images that pass through the body while ``work`` runs, every pass a loop over tasks."""
     bodies = [m for m in net.modules() if isinstance(m, Body)]
-    before, limit = sum(b.seen for b in bodies), inner_loop.BATCHED_UP_TO
-    inner_loop.BATCHED_UP_TO = 0
-    try:
+    before = sum(b.seen for b in bodies)
+    with forced(batched=False):
         work()
-    finally:
-        inner_loop.BATCHED_UP_TO = limit
     return sum(b.seen for b in bodies) - before
