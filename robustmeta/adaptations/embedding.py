@@ -1,12 +1,14 @@
 """What adaptations on fixed features share."""
 
 from abc import ABC
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from robustmeta.adaptations.classifier import OnFeatures, TaskNetwork
+from robustmeta.backbones.frozen import frozen
 from robustmeta.config.components import EmbeddingAdaptation
 from robustmeta.core import Classifier, Head, StudyError, TaskShape
 from robustmeta.functional.inner_loop import per_task
@@ -41,8 +43,9 @@ class FixedFeatures(EmbeddingAdaptation, ABC):
             return TaskNetwork(network.body, body, {}, network.mode, support_x, given, head)
 
     def classifier(self, net: nn.Module, head: Head) -> Classifier:
-        """The head on ``embed``."""
-        return OnFeatures(lambda x: self.embed(net, x), head)
+        """The head on ``embed``; the network is frozen at the first question."""
+        asked = cache(lambda: frozen(as_network(net)))
+        return OnFeatures(lambda x: self.embed(asked(), x), head)
 
     def passes(self, shape: TaskShape, tasks: int) -> int:
         """Every support image once."""

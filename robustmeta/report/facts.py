@@ -90,6 +90,7 @@ MEASURES = {
     "mfr": ("mFR", 1, 3),
 }
 RATIOS = ("mce", "relative_mce", "mfr")
+NO_INTERVAL = "(no interval)"
 
 
 def sets(results: Results, found: Findings) -> Listing | None:
@@ -103,7 +104,9 @@ def sets(results: Results, found: Findings) -> Listing | None:
             cells = [_measured(by_place.get((n, target, group, measure)), measure, n, found) for n in found.learners]
             rows += [(f"{group}: {MEASURES[measure][0]}", target, *cells)] if any(cells) else []
     against = f"; mCE and mFR are relative to {found.baseline}, less is better" if found.baseline else ""
-    caption = f"Whole sets: means over members and severities{against}"
+    unsure = f"; {NO_INTERVAL}: in some resamples the baseline loses nothing"
+    said = any(NO_INTERVAL in cell for row in rows for cell in row)
+    caption = f"Whole sets: means over members and severities{against}{unsure if said else ''}"
     return Listing(caption, ("set and measure", "target", *found.learners), tuple(rows)) if rows else None
 
 
@@ -122,7 +125,10 @@ def stability(results: Results, found: Findings) -> Listing | None:
 
 def _interval(row: Mapping[Any, Any], scale: int, digits: int) -> str:
     mean, low, high = (scale * float(row[k]) for k in ("mean", "low", "high"))
-    return FAILED if math.isnan(mean) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    if math.isnan(mean):
+        return FAILED
+    found = NO_INTERVAL if math.isnan(low + high) else f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{mean:.{digits}f} {found}"
 
 
 def _has(table: pd.DataFrame, group: str, measure: str) -> bool:

@@ -48,6 +48,17 @@ def test_a_line_a_measure_and_a_column_a_learner() -> None:
     assert findings(found).baseline in listed.caption
 
 
+def test_a_ratio_that_some_resamples_leave_undefined_has_no_interval() -> None:
+    found = results()
+    sets = found.sets.copy()
+    sets.loc[sets["measure"] == "relative_mce", "mean"] = 0.9
+    found = replace(found, sets=sets)
+    listed = facts.sets(found, findings(found))
+    assert listed is not None
+    assert {r[0]: set(r[2:]) for r in listed.rows}["imagenet-c: relative mCE"] == {"0.900 (no interval)"}
+    assert listed.caption.endswith("(no interval): in some resamples the baseline loses nothing")
+
+
 def test_a_transductive_learner_is_not_held_against_an_inductive_baseline() -> None:
     found = results(transductive=("maml",))
     listed = facts.sets(found, findings(found))
