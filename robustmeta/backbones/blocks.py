@@ -57,5 +57,5 @@ class ConvBlocks(Backbone, ABC):
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
         down = nn.MaxPool2d(2) if halves and self.down == "pool" else nn.Identity()
-        layers = {"conv": conv, "norm": norm_layer(self.norm, self.width), "relu": nn.ReLU(), "down": down}
+        layers = {"conv": conv, "norm": norm_layer(self.norm, self.width), "relu": nn.ReLU(inplace=True), "down": down}
         return nn.Sequential(OrderedDict(layers))

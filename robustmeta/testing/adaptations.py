@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from robustmeta.config.components import Adaptation
-from robustmeta.core import Tasks, TaskShape
+from robustmeta.core import StudyError, Tasks, TaskShape
+from robustmeta.heads.cnp import Cnp
 from robustmeta.nets import Network
 from robustmeta.testing.finding import Finding, Wrong, examine
-from robustmeta.testing.learning import Body, Watch, adapted, images_seen, logits, made_tasks
+from robustmeta.testing.learning import WIDTH, Body, Watch, adapted, images_seen, logits, made_tasks
 
 TASKS, WAY, SHOT, QUERY = 3, 3, 2, 2
 
@@ -18,11 +19,23 @@ TASKS, WAY, SHOT, QUERY = 3, 3, 2, 2
 def check_adaptation(adaptation: Adaptation, net: nn.Module | None = None) -> list[Finding]:
     """Check what every adaptation must keep to, on a small network with a head for three classes or one that is given.
 
-    A network that is given takes 16 x 16 gray images. If adapting does not work at all, that is the only finding.
+    Where it refuses a linear head, the head is one that reads a support set. A network that is given takes 16 x 16 gray
+    images. If adapting does not work at all, that is the only finding.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return examine(Trial(adaptation, net or Network(Body(), WAY).eval()), CHECKS)
+        return examine(Trial(adaptation, net or _network(adaptation)), CHECKS)
+
+
+def _network(adaptation: Adaptation) -> Network:
+    linear = Network(Body(), WAY).eval()
+    try:
+        logits(adaptation, linear, made_tasks(TASKS, WAY, SHOT, QUERY))
+    except StudyError:
+        return Network(Body(), head=Cnp(WIDTH, WAY, units=8)).eval()
+    except Exception:  # the check that runs it says what is wrong
+        return linear
+    return linear
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ def test_built_in_methods_pass(name: str) -> None:
     assert [f for f in check_method(learners.small(name)) if not f.passed] == []
 
 
-@pytest.mark.parametrize("name", sorted(set(builtin("adaptations")) - {"in_context"}))
+@pytest.mark.parametrize("name", sorted(builtin("adaptations")))
 def test_built_in_adaptations_pass(name: str) -> None:
     assert [f for f in check_adaptation(resolve("adaptations", name)()) if not f.passed] == []  # type: ignore[operator]
 
