@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,14 +25,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from parity.attack_peers import contiguous, peer_ensemble, peer_pgd
 
-from robustmeta.adaptations.classifier import OnFeatures
-from robustmeta.adaptations.prototypes import Centres
+from robustmeta.adaptations.prototypes import Centres, Prototypes
 from robustmeta.attacks.autoattack import AutoAttack
 from robustmeta.attacks.pgd import PGD
-from robustmeta.core import Domain, Tasks, TaskShape, gather, sample
+from robustmeta.core import Classifier, Domain, Tasks, TaskShape, gather, sample
 from robustmeta.domains.glyphs import Glyphs
 from robustmeta.functional.projection import BALLS
 from robustmeta.functional.prototypes import prototypes
+from robustmeta.nets import Network
 from robustmeta.rng import Rng
 
 SIZE, WIDTH, WAY = 28, 64, 5
@@ -46,7 +47,7 @@ def body() -> nn.Sequential:
     layers: list[nn.Module] = []
     for i in range(4):
         conv = nn.Conv2d(1 if i == 0 else WIDTH, WIDTH, 3, 2, 1, bias=False)
-        layers += [conv, nn.BatchNorm2d(WIDTH), nn.ReLU()]
+        layers += [conv, nn.BatchNorm2d(WIDTH), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.Flatten())
 
 
@@ -62,12 +63,11 @@ class Episodic:
             z = self.net(self.tasks.support_x.flatten(0, 1)).unflatten(0, self.tasks.support_x.shape[:2])
             self.centres, self.counts = prototypes(z, self.tasks.support_y, WAY)
 
-    def ours(self) -> OnFeatures:
+    def ours(self) -> Classifier:
         """As a study has it."""
-        return OnFeatures(
-            contiguous(self.net).requires_grad_(False).to(memory_format=torch.channels_last),
-            Centres(self.centres, self.counts),
-        )
+        body = deepcopy(self.net)
+        body.features = self.centres.shape[-1]  # type: ignore[assignment]
+        return Prototypes().classifier(Network(body).eval(), Centres(self.centres, self.counts))
 
     def theirs(self) -> list[nn.Module]:
         """A module an episode, with the same logits, as PyTorch builds it."""
