@@ -239,6 +239,37 @@ class Classifier(Protocol):
         ...
 
 
+class Victim(Protocol):
+    """A learner before it adapts to T tasks, as an attack on its support sees it."""
+
+    @property
+    def way(self) -> int:
+        """Classes of a task."""
+        ...
+
+    def __call__(self, support_x: Float[Tensor, "T S C H W"], support_y: Int[Tensor, "T S"]) -> Classifier:
+        """What it adapts to; differentiable in support_x where that asks for gradients and the adaptation has them."""
+        ...
+
+    def select(self, tasks: slice | NDArray[np.int64]) -> "Victim":
+        """The same before some of the tasks, of which one may stand several times."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """What is certified of T tasks of Q queries; -1 stands for a class where there is no answer.
+
+    Attributes:
+        predicted: int64 (T, Q), what the certified form of a classifier answers.
+        answer: int64 (T, Q), the class that is certified. radius: float64 (T, Q), how far it stays, 0 without one.
+    """
+
+    predicted: NDArray[np.int64]
+    answer: NDArray[np.int64]
+    radius: NDArray[np.float64]
+
+
 class Head(Protocol):
     """A classifier on features, fitted to the supports of T tasks. ``coupled`` as in ``Classifier``."""
 
@@ -269,10 +300,19 @@ class Traits:
 
 @dataclass(frozen=True)
 class StepStats:
-    """What one training step reports. ``passes`` counts images through the network, forward."""
+    """What one training step reports.
+
+    ``passes`` counts images through the network, forward; ``gradient_passes`` how many of these passes were gone
+    through backward, each as often as it was (by default each once).
+    """
 
     loss: float
     passes: int
+    gradient_passes: int = -1
+
+    def __post_init__(self) -> None:
+        if self.gradient_passes < 0:
+            object.__setattr__(self, "gradient_passes", self.passes)
 
 
 CHUNK_BYTES = 4 * 2**20

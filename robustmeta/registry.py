@@ -20,7 +20,7 @@ from robustmeta.sources import INSTALL, library, named, owner
 
 KINDS = (
     *("domains", "backbones", "methods", "adaptations"),
-    *("corruptions", "taskings", "sequences", "attacks", "metrics"),
+    *("corruptions", "taskings", "sequences", "attacks", "support_attacks", "certificates", "metrics"),
 )
 
 

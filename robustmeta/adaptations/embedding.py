@@ -3,7 +3,6 @@
 from abc import ABC
 from functools import cache
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -11,7 +10,7 @@ from robustmeta.adaptations.classifier import OnFeatures, TaskNetwork
 from robustmeta.backbones.frozen import frozen
 from robustmeta.config.components import EmbeddingAdaptation
 from robustmeta.core import Classifier, Head, StudyError, TaskShape
-from robustmeta.functional.inner_loop import per_task
+from robustmeta.functional.inner_loop import per_task, tracking
 from robustmeta.nets import as_network
 from robustmeta.rng import Rng
 
@@ -34,7 +33,7 @@ class FixedFeatures(EmbeddingAdaptation, ABC):
         """Fit the head to the support's features (T, S, D); under ``batch`` these use the support's own statistics."""
         network = as_network(net)
         body = self._body(net)
-        with torch.no_grad():
+        with tracking(support_x):
             if network.mode == "auto":
                 z = self.embed(net, support_x.flatten(0, 1)).unflatten(0, support_x.shape[:2])
                 return self.classifier(net, self.fit(net, z, support_y, way, rng))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -12,7 +11,7 @@ from robustmeta.adaptations.gradient import spread, support_losses, with_support
 from robustmeta.adaptations.heads import uniform_start
 from robustmeta.config.components import Adaptation, component
 from robustmeta.core import Classifier, TaskShape
-from robustmeta.functional.inner_loop import Params, descend, minibatches, sgd
+from robustmeta.functional.inner_loop import Params, descend, leaves, minibatches, order_in, sgd, tracking
 from robustmeta.functional.updates import momentum_adam, momentum_sgd
 from robustmeta.nets import as_network
 from robustmeta.rng import Rng
@@ -49,13 +48,15 @@ class FullFinetune(Adaptation):
         weight, bias = uniform_start(rng, way, network.features)
         steps = self._steps(images)
         rows = minibatches(rng, images, self.batch, steps)
-        with torch.no_grad():
+        order = order_in(support_x)
+        with tracking(support_x):
             start = {**spread(body_params(network), tasks), WEIGHT: weight.to(support_x), BIAS: bias.to(support_x)}
+            start = leaves(start, order)
             losses = support_losses(tuned, {}, support_x, support_y, rows)
             if self.optimiser == "adam":
-                own = descend(losses, start, momentum_adam(self.rate), None, steps, order=0)[0]
+                own = descend(losses, start, momentum_adam(self.rate), None, steps, order)[0]
             else:
-                own = descend(losses, start, published_sgd(self.rate), None, steps, order=0)[0]
+                own = descend(losses, start, published_sgd(self.rate), None, steps, order)[0]
             return with_support_statistics(tuned, adapted_mode(network), {}, own, support_x)
 
     def passes(self, shape: TaskShape, tasks: int) -> int:

@@ -10,7 +10,19 @@ from torch import Tensor, nn
 from robustmeta.adaptations.classifier import NoHead, TaskNetwork
 from robustmeta.config.components import Adaptation, component
 from robustmeta.core import Classifier, StudyError, TaskShape
-from robustmeta.functional.inner_loop import Params, adam, descend, minibatches, per_task, sgd, sgd_at, task_losses
+from robustmeta.functional.inner_loop import (
+    Params,
+    adam,
+    descend,
+    leaves,
+    minibatches,
+    order_in,
+    per_task,
+    sgd,
+    sgd_at,
+    task_losses,
+    tracking,
+)
 from robustmeta.functional.normalise import Statistics
 from robustmeta.nets import Layers, Mode, Network, as_network
 from robustmeta.rng import Rng
@@ -73,6 +85,13 @@ def with_support_statistics(net: nn.Module, mode: Mode, shared: Params, own: Par
     return TaskNetwork(net, shared, own, mode, support_x, given, NoHead())
 
 
+def at_test(network: Network, mode: Mode, shared: Params, own: Params, support_x: Tensor, steps: int) -> TaskNetwork:
+    """The classifier of parameters that so many inner steps have led to, normalised as test tasks are."""
+    if mode == "per_step":
+        return TaskNetwork(network, shared, own, "per_step", support_x, {}, NoHead(), steps)
+    return with_support_statistics(network, mode, shared, own, support_x)
+
+
 @component("gradient", paper="Finn et al. 2017, Model-Agnostic Meta-Learning, algorithm 2")
 class Gradient(Adaptation):
     """``steps`` steps of ``rate`` on the mean loss over the support, from the network's own weights and head.
@@ -123,31 +142,31 @@ class Gradient(Adaptation):
         rows = minibatches(rng, images, self.batch, self.steps) if self.batch else whole(support_y, self.steps)
         per_step = network.mode == "per_step"
         losses = support_losses(net, shared, support_x, support_y, rows, running=per_step)
-        with torch.no_grad():
-            own = self._descend(network, losses, spread(start, tasks))
-            if per_step:
-                return TaskNetwork(net, shared, own, "per_step", support_x, {}, NoHead(), self.steps)
-            return with_support_statistics(net, network.mode, shared, own, support_x)
+        with tracking(support_x):
+            own = self._descend(network, losses, spread(start, tasks), support_x)
+            return at_test(network, network.mode, shared, own, support_x, self.steps)
 
     def _features_stay(self, network: Network) -> bool:
         """Whether all steps see the same features of the same images."""
         return self.layers == "head" and not self.batch and network.mode != "per_step"
 
     def _head_alone(self, network: Network, start: Params, x: Tensor, y: Tensor) -> TaskNetwork:
-        with torch.no_grad():
+        with tracking(x):
             shared, _ = network.parts("head")
             z, given = features(network, x)
-            own = self._descend(network, head_losses(network, z, y), spread(start, len(x)))
+            own = self._descend(network, head_losses(network, z, y), spread(start, len(x)), x)
             return TaskNetwork(network, shared, own, network.mode, x, given, NoHead())
 
-    def _descend(self, network: Network, losses: Callable[[Params, int], Tensor], start: Params) -> Params:
+    def _descend(self, network: Network, losses: Callable[[Params, int], Tensor], start: Params, x: Tensor) -> Params:
+        order = order_in(x)
+        start = leaves(start, order)
         if self.rate == "learned":
-            return descend(losses, start, sgd_at(network.rates_at), 0, self.steps, order=0)[0]
+            return descend(losses, start, sgd_at(network.rates_at), 0, self.steps, order)[0]
         if self.optimiser == "sgd":
-            return descend(losses, start, sgd(self.rate), None, self.steps, order=0)[0]
+            return descend(losses, start, sgd(self.rate), None, self.steps, order)[0]
         second, updates = network.adam_state()
         state = ({k: second[k].expand_as(p) for k, p in start.items()}, updates)
-        return descend(losses, start, adam(self.rate), state, self.steps, order=0)[0]
+        return descend(losses, start, adam(self.rate), state, self.steps, order)[0]
 
     def passes(self, shape: TaskShape, tasks: int) -> int:
         """The mini-batches, and the support once more for its statistics (which ``norm: per_step`` saves).

@@ -10,7 +10,7 @@ from robustmeta.adaptations.fresh_head import BIAS, WEIGHT, adapted_mode, body_p
 from robustmeta.adaptations.gradient import spread, support_losses, whole, with_support_statistics
 from robustmeta.config.components import Adaptation, component
 from robustmeta.core import Classifier, TaskShape
-from robustmeta.functional.inner_loop import adam, descend, per_task
+from robustmeta.functional.inner_loop import adam, descend, leaves, order_in, per_task, tracking
 from robustmeta.functional.logistic import logistic_regression
 from robustmeta.nets import as_network
 from robustmeta.rng import Rng
@@ -34,14 +34,16 @@ class LpFt(Adaptation):
         """Adapt to T tasks side by side; the whole support at every step."""
         network = as_network(net)
         tuned, body = with_fresh_head(network, way, unit=True), body_params(network)
-        with torch.no_grad():
+        order = order_in(support_x)
+        with tracking(support_x):
             z, _ = per_task(tuned[:-1], body, {}, support_x)
             weight, bias = logistic_regression(z, support_y, way, self.c)
             start = {**spread(body, len(support_x)), WEIGHT: weight, BIAS: bias}
+            start = leaves(start, order)
             losses = support_losses(tuned, {}, support_x, support_y, whole(support_y, self.steps))
             second = {k: torch.zeros_like(p) for k, p in start.items()}
             own, _ = descend(
-                losses, start, adam(self.rate), (second, torch.zeros((), dtype=torch.float64)), self.steps, order=0
+                losses, start, adam(self.rate), (second, torch.zeros((), dtype=torch.float64)), self.steps, order
             )
             return with_support_statistics(tuned, adapted_mode(network), {}, own, support_x)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from robustmeta.adaptations.embedding import FixedFeatures
-from robustmeta.functional.inner_loop import Params
+from robustmeta.functional.inner_loop import Params, order_in, tracking
 from robustmeta.functional.updates import epoch_batches, momentum_sgd
 from robustmeta.rng import Rng
 
@@ -40,7 +40,9 @@ class SgdHead(FixedFeatures, ABC):
         """The head's parameters, with a leading T, after training; ``slopes`` are those of each task's mean loss."""
         update = momentum_sgd(self.rate, self.momentum, self.dampening, self.decay)
         onehot, task, state = F.one_hot(y, way).to(z), torch.arange(len(z))[:, None], None
-        with torch.no_grad():
+        constant = order_in(z) == "data"
+        with tracking(z):
             for rows in epoch_batches(rng, z.shape[1], self.batch, self.epochs):
-                params, state = update(params, slopes(params, z[task, rows], onehot[task, rows]), state)
+                at = {k: p.detach() for k, p in params.items()} if constant else params
+                params, state = update(params, slopes(at, z[task, rows], onehot[task, rows]), state)
         return params

@@ -14,7 +14,7 @@ from robustmeta.adaptations.fresh_head import BIAS, WEIGHT, adapted_mode, body_p
 from robustmeta.adaptations.gradient import spread
 from robustmeta.config.components import Adaptation, component
 from robustmeta.core import Classifier, TaskShape
-from robustmeta.functional.inner_loop import Params, descend, per_task, task_losses
+from robustmeta.functional.inner_loop import Params, descend, leaves, order_in, per_task, task_losses, tracking
 from robustmeta.functional.prototypes import prototypes
 from robustmeta.functional.updates import momentum_adam
 from robustmeta.nets import Mode, as_network
@@ -51,8 +51,10 @@ class AdaptsToQueries:
             logits, classifier = self._under(params)
             return task_losses(logits, self.support_y) + entropies(classifier(fixed))
 
-        with torch.no_grad():
-            own, _ = descend(losses, self.start, momentum_adam(self.rate), None, self.steps, order=0)
+        order = order_in(self.support_x)
+        with tracking(self.support_x):
+            start = leaves(self.start, order)
+            own, _ = descend(losses, start, momentum_adam(self.rate), None, self.steps, order)
             _, classifier = self._under(own)
         return classifier(x)
 
@@ -87,7 +89,7 @@ class TransductiveFinetune(Adaptation):
         """The head's start for T tasks; the steps are taken when there are queries."""
         network = as_network(net)
         tuned, body = with_fresh_head(network, way, unit=True), body_params(network)
-        with torch.no_grad():
+        with tracking(support_x):
             z, _ = per_task(tuned[:-1], body, {}, support_x)
             weight = self.scale * F.normalize(prototypes(z, support_y, way)[0], dim=-1)
         start = {**spread(body, len(support_x)), WEIGHT: weight, BIAS: torch.zeros_like(weight[..., 0])}

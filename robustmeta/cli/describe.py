@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from robustmeta.registry import KINDS, ComponentError, entries, origin, resolve, unknown
 
@@ -94,7 +94,7 @@ def _component(found: Any) -> dict[str, Any]:
 
 
 def _fields(model: Any, prefix: str = "") -> list[dict[str, Any]]:
-    """A row a field; those of a field that is itself a set of choices follow it, with a dot."""
+    """A row a field; those of a field that is, or may be, a set of choices follow it, with a dot."""
     from pydantic_core import PydanticUndefined, to_jsonable_python
 
     from robustmeta.config.components import Frozen
@@ -105,12 +105,15 @@ def _fields(model: Any, prefix: str = "") -> list[dict[str, Any]]:
         if isinstance(kind, type) and issubclass(kind, Frozen):
             rows += _fields(kind, f"{prefix}{name}.")
             continue
+        inner = [a for a in get_args(kind) if isinstance(a, type) and issubclass(a, Frozen)]
         text = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind)
+        text = "a mapping | None" if inner else text
         required = info.default is PydanticUndefined and info.default_factory is None
         default = None if required else to_jsonable_python(info.get_default(call_default_factory=True))
         limits = ", ".join(str(m) for m in info.metadata)
         row = {"name": prefix + name, "type": text.replace("typing.", ""), "required": required, "default": default}
         rows.append({**row, "limits": limits, "description": info.description or ""})
+        rows += [r for model in inner for r in _fields(model, f"{prefix}{name}.")]
     return rows
 
 
@@ -136,6 +139,7 @@ def check(name: str, sheet: Path | None) -> dict[str, Any]:
         "methods": lambda cls: testing.check_method(cls()),
         "adaptations": lambda cls: testing.check_adaptation(cls()),
         "attacks": lambda cls: testing.check_attack(cls()),
+        "support_attacks": lambda cls: testing.check_support_attack(cls()),
     }
     if kind not in checks:
         raise ComponentError(f"{name} is one of the {kind}; `robustmeta check` tests {', '.join(checks)}")

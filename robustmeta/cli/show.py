@@ -61,6 +61,7 @@ def plan(study: str, rows: "Iterable[Row]") -> dict[str, Any]:
         "study": study,
         "cells": {"planned": len(rows), "cached": len(rows) - len(missing), "missing": len(missing)},
         "passes": {"planned": sum(r.passes for r in rows), "missing": sum(r.passes for r in missing)},
+        "gradient_passes": {"planned": _gradients(rows), "missing": _gradients(missing)},
         "rows": [vars(r) for r in rows],
     }
 
@@ -74,10 +75,17 @@ def plan_text(rows: "Iterable[Row]") -> str:
     every = [r for group in groups.values() for r in group]
     body.append(["all", "", "", len(every), sum(r.cached for r in every), *_passes(every)])
     text = table(("LEARNER", "CELL", "SHIFT", "CELLS", "THERE", "IMAGE PASSES", "TO DO"), body)
+    if whole := _gradients(every):
+        todo = _gradients(r for r in every if not r.cached)
+        text += f"\nTraining sends {whole:,} images backward, {todo:,} of them to do."
     return f"{text}\n{ESTIMATE}" if any(r.estimate for r in every) else text
 
 
 ESTIMATE = "The budget is in seconds: the passes of training are an estimate, and no second run gives the same numbers."
+
+
+def _gradients(rows: "Iterable[Row]") -> int:
+    return sum(r.gradient_passes for r in rows)
 
 
 def _passes(rows: "Iterable[Row]") -> tuple[int, int]:

@@ -1,6 +1,8 @@
 """Attacks of a study."""
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -10,6 +12,8 @@ from robustmeta.config.find import build, renamed
 from robustmeta.config.labels import Described, Label
 from robustmeta.shifts.shift import Shift
 
+Counts = tuple[Annotated[int, Field(ge=1)], ...]
+
 
 class _Beside(Frozen):
     """What may stand beside the fields of an attack, to check it even where these are wrong."""
@@ -18,17 +22,24 @@ class _Beside(Frozen):
     episodes: int | None = Field(default=None, ge=2)
     place: Place = "query"
     eps: Radii = ()
+    through: Label = ""
+    steps: Counts = ()
 
 
 class AttackShift(ShiftEntry):
     """An attack on the query through the adapted classifier; each ``eps``, a radius of its norm, is a point of a curve.
 
     The attack's own fields stand beside these. It is measured after it has adapted; the support is clean.
+    ``through``: a learner or baseline by its label, whose adapted classifier the attack is made through, so that
+    it is a transfer on all others; on that one itself it is the same attack as without. A list of ``steps``, for an
+    attack in steps: a curve for each number of them, of which those before the last show how the attack converges.
     """
 
     attack: SerializeAsAny[Attack]
     place: Place = "query"
     eps: Radii = ()
+    through: Label = ""
+    steps: Counts = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -37,7 +48,9 @@ class AttackShift(ShiftEntry):
             return value
         fields = dict(value)
         name = fields.pop("attack")
-        own = {k: fields.pop(k) for k in _Beside.model_fields if k in fields}
+        own = {k: fields.pop(k) for k in _Beside.model_fields if k in fields and k != "steps"}
+        if isinstance(counts := fields.get("steps"), list | tuple) and counts:
+            own["steps"], fields["steps"] = counts, counts[-1]
         make = renamed("name", ("attack",), lambda: build("attacks", Attack, {"name": name, **fields}, "", [*own]))
         attack, _ = attempt(((), make), ((), lambda: _Beside.model_validate(own)))
         return {"attack": attack, **own}
@@ -46,11 +59,12 @@ class AttackShift(ShiftEntry):
     def _flatten(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         whole = handler(self)
         own = {k: v for k, v in whole.pop("attack").items() if k != "name"}
-        return {"attack": self.attack.name, **whole, **own}
+        counts = whole.pop("steps")
+        return {"attack": self.attack.name, **whole, **own, **({"steps": counts} if counts else {})}
 
     @model_validator(mode="after")
     def _complete(self) -> "AttackShift":
-        attempt(((), self._check_place), ((), self._check_eps))
+        attempt(((), self._check_place), ((), self._check_eps), ((), self._check_steps))
         return self
 
     def _check_place(self) -> None:
@@ -69,19 +83,64 @@ class AttackShift(ShiftEntry):
             text = f"eps of attack {self.attack.name} is at most {self.attack.largest:g}; got {list(self.eps)}"
             raise wrong("eps", "eps_largest", text, self.eps)
 
+    def _check_steps(self) -> None:
+        if list(self.steps) != sorted(set(self.steps)):
+            text = f"numbers of steps go up, such as [1, 5, 20]; got {list(self.steps)}"
+            raise wrong("steps", "steps_order", text, self.steps)
+
+    @property
+    def series(self) -> dict[str, Attack]:
+        """The attack of each curve by its label: one, or one for each number of steps."""
+        if not self.steps:
+            return {self.label: self.attack}
+        fields = dict(self.attack)
+        return {f"{self.label}.steps-{k}": self.attack.model_validate(fields | {"steps": k}) for k in self.steps}
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The labels of its curves."""
+        return tuple(self.series)
+
     def described(self) -> Described:
         """The attack and the fields that are not its defaults."""
         fields = self.attack.model_dump(mode="json", exclude_defaults=True)
-        return self.attack.name, {k: v for k, v in fields.items() if k != "name"}
+        through = f"-through-{self.through}" if self.through else ""
+        return self.attack.name + through, {k: v for k, v in fields.items() if k != "name"}
 
     def points(self, size: int, episodes: int) -> list[Shift]:
-        """A point an eps."""
+        """A point an eps of each curve."""
         some = self.some(episodes)
-        return [Shift(self.label, "query", "eps", e, some, attack=self.attack, family="attack") for e in self.eps]
+        plain = Shift("", "query", "eps", 0.0, some, family="attack", through=self.through)
+        return [
+            replace(plain, label=label, attack=attack, value=e)
+            for label, attack in self.series.items()
+            for e in self.eps
+        ]
 
     def told(self, size: int) -> list[Told]:
-        """One line."""
-        fields = self.attack.model_dump(mode="json")
-        settings = ", ".join(f"{k} {v}" for k, v in fields.items() if k != "name")
+        """A line a curve."""
         radii = "eps " + ", ".join(f"{e:g}" for e in self.eps)
-        return [Told(self.label, f"attack {self.attack.name}", "query", radii, settings)]
+        through = f" through {self.through}" if self.through else ""
+        law = f"attack {self.attack.name}{through}"
+        return [Told(label, law, "query", radii, _settings(attack)) for label, attack in self.series.items()]
+
+
+def _settings(attack: Attack) -> str:
+    return ", ".join(f"{k} {v}" for k, v in attack.model_dump(mode="json").items() if k != "name")
+
+
+def over_steps(shifts: Iterable[ShiftEntry]) -> dict[str, dict[str, int]]:
+    """Entry -> curve -> number of steps, of the attacks that are measured with several."""
+    found = [entry for entry in shifts if isinstance(entry, AttackShift) and len(entry.steps) > 1]
+    return {entry.label: dict(zip(entry.curves, entry.steps, strict=True)) for entry in found}
+
+
+def weaker(shifts: Iterable[ShiftEntry]) -> frozenset[str]:
+    """The curves of fewer steps than the same attack has on another curve."""
+    return frozenset(curve for curves in over_steps(shifts).values() for curve in [*curves][:-1])
+
+
+def transfers(shifts: Iterable[ShiftEntry]) -> frozenset[str]:
+    """The curves of attacks made through one learner, which are no test of all alike."""
+    found = [entry for entry in shifts if isinstance(entry, AttackShift) and entry.through]
+    return frozenset(curve for entry in found for curve in entry.curves)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from robustmeta.core import Batch, Classifier, Domain, Head, StepStats, Tasks, TaskShape, Traits
+    from robustmeta.core import Batch, Certified, Classifier, Domain, Head, StepStats, Tasks, TaskShape, Traits, Victim
     from robustmeta.rng import Rng
 
 Location = tuple[int | str, ...]
@@ -233,6 +233,10 @@ class Method(Component, ABC):
     def passes(self) -> int:
         """Images that one training step sends forward through the backbone."""
 
+    def gradient_passes(self) -> int:
+        """How many of these passes it goes through backward, each as often as it does; unless stated, each once."""
+        return self.passes()
+
     @abstractmethod
     def adaptation(self) -> Adaptation:
         """How the trained network meets a new task unless the study says otherwise; also used for model selection."""
@@ -278,3 +282,74 @@ class Attack(Component, ABC):
     def notes(self, way: int) -> tuple[str, ...]:
         """What a reader must know of it wherever a number of a task of ``way`` classes appears."""
         return ()
+
+
+class SupportAttack(Component, ABC):
+    """A search for a worse support set, through the adaptation to it, by the loss on seed queries no one measures.
+
+    Attributes:
+        largest: the largest eps that means something.
+        relabels: whether it changes labels, and no pixel; eps is then a share of them.
+        sees: how it sees the learner adapt: 2 with the whole gradient, 1 with its first order, 0 without a gradient.
+    """
+
+    kind: ClassVar[str] = "support_attacks"
+    largest: ClassVar[float] = math.inf
+    relabels: ClassVar[bool] = False
+
+    @property
+    def sees(self) -> int:
+        """See above."""
+        return 0
+
+    @abstractmethod
+    def perturb(
+        self,
+        victim: "Victim",
+        support: "tuple[Tensor, Tensor]",
+        seed: "tuple[Tensor, Tensor]",
+        eps: float,
+        rng: "Rng",
+    ) -> "tuple[Tensor, Tensor]":
+        """The worse support of T tasks: images (T, S, C, H, W) in [0, 1] and labels (T, S), as ``support`` gives them.
+
+        ``seed``: images (T, R, C, H, W) and labels (T, R) of the same classes; rng.keys are (T, S). No task may depend
+        on another.
+        """
+
+    @abstractmethod
+    def runs(self, support: int, seed: int, way: int, eps: float) -> tuple[int, int]:
+        """How often, at most, it lets a task's learner adapt, and how many queries it then asks a task in all.
+
+        ``support`` and ``seed``: images of a task.
+        """
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of it wherever a number appears."""
+        return ()
+
+
+class Certificate(Component, ABC):
+    """A proof, up to a stated confidence, that nothing within a radius changes the answer to a query."""
+
+    kind: ClassVar[str] = "certificates"
+
+    @abstractmethod
+    def certify(self, classifier: "Classifier", x: "Tensor", sigma: float, rng: "Rng") -> "Certified":
+        """Answers to x (T, Q, C, H, W) and radii in L2 under noise of standard deviation sigma; rng.keys are (T, Q)."""
+
+    @abstractmethod
+    def noisy(self, x: "Tensor", sigma: float, rng: "Rng") -> "Tensor":
+        """What the classifier is asked instead of x, once; the same shape."""
+
+    @abstractmethod
+    def passes(self) -> int:
+        """Forward passes for each query image."""
+
+    @abstractmethod
+    def largest(self, sigma: float) -> float:
+        """The largest radius that it can find."""
+
+    @abstractmethod
+    def confidence(self) -> float:
+        """The probability with which the radius of a query holds, at least."""

@@ -93,7 +93,7 @@ FLAGS: dict[str, Flag] = {
     ),
     "adaptation_bypassed": Flag(
         "the attack on the support does not see the learner adapt",
-        "the gradient of the attack goes around the inner loop, or is of first order",
+        "no gradient of the seed loss reaches the support, it is exactly 0 at an image there, or it is of first order",
     ),
 }
 """By name, as in ``fail_on`` and in MLflow's tags ``flag.<name>``."""

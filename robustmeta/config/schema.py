@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from robustmeta.config.attacking import AttackShift
-from robustmeta.config.components import Adaptation, Attack, Component, Method, Source
+from robustmeta.config.certifying import CertificateShift
+from robustmeta.config.components import Adaptation, Attack, Certificate, Component, Method, Source, SupportAttack
 from robustmeta.config.corrupting import CorruptionShift
 from robustmeta.config.entry import ShiftEntry
+from robustmeta.config.poisoning import SupportAttackShift
 from robustmeta.config.sequences import SequenceSet, SequenceShift
 from robustmeta.config.sets import SetShift
 from robustmeta.config.study import Learner, Placed, Study, Target
@@ -21,7 +23,7 @@ Schema = dict[str, Any]
 
 _OWN = {"type": "string", "pattern": ":", "description": "A component of yours: module:attr or file.py:attr."}
 _NUMBERS = {"integer": r"^[-+]?[0-9]+(_[0-9]+)*$", "number": r"^[-+]?[0-9]+(/[0-9]+|(_[0-9]+)+)$"}
-_ATTACK_KEYS = ("label", "episodes", "eps")
+_ATTACK_KEYS = ("label", "episodes", "eps", "through")
 _CORRUPTION_KEYS = ("label", "episodes", "place", "severity", "table", "levels")
 
 
@@ -37,7 +39,8 @@ def study_schema() -> Schema:
     defs["Target"] = _any(Target, _entries("domains", Source, beside, defs))
     defs["Learner"] = _any(Learner, _learners(_pick(own, ("label", "tune")), defs))
     corruptions = [*_corruptions(), _chains(), _sides(), _sets()]
-    shifts = _any(ShiftEntry, [*corruptions, *_taskings(), *_sequences(), *_attacks(defs)])
+    attacks = [*_attacks(defs), *_poisons(defs), *_certificates(defs)]
+    shifts = _any(ShiftEntry, [*corruptions, *_taskings(), *_sequences(), *attacks])
     schema["properties"]["shifts"] = {"type": "array", "items": shifts}
     backbones = _entries("backbones", Component, {}, defs)
     schema["properties"]["backbone"] = {"anyOf": [_names("backbones"), *backbones]}
@@ -109,7 +112,7 @@ def _learners(extra: Schema, defs: Schema) -> list[Schema]:
 def _keys(form: type[ShiftEntry], keys: Iterable[str]) -> Schema:
     """Some properties of an entry as they are written; a list of one may be that one."""
     found = _pick(form.model_json_schema()["properties"], keys)
-    return {k: {"anyOf": [p, p["items"]]} if k in ("severity", "eps") else p for k, p in found.items()}
+    return {k: {"anyOf": [p, p["items"]]} if k in ("severity", "eps", "sigma") else p for k, p in found.items()}
 
 
 def _corruptions() -> list[Schema]:
@@ -173,7 +176,22 @@ def _sequences() -> list[Schema]:
 def _attacks(defs: Schema) -> list[Schema]:
     extra = {**_keys(AttackShift, _ATTACK_KEYS), "place": {"const": "query"}}
     branches = _entries("attacks", Attack, extra, defs, key="attack")
+    for own in (b["properties"] for b in branches):
+        if "steps" in own:
+            own["steps"] = {"anyOf": [own["steps"], {"type": "array", "items": own["steps"], "minItems": 1}]}
     return [{**b, "required": [*b["required"], "eps"]} for b in branches]
+
+
+def _poisons(defs: Schema) -> list[Schema]:
+    extra = {**_keys(SupportAttackShift, ("label", "episodes", "eps", "seed")), "place": {"const": "support"}}
+    branches = _entries("support_attacks", SupportAttack, extra, defs, key="support_attack")
+    return [{**b, "required": [*b["required"], "eps"]} for b in branches]
+
+
+def _certificates(defs: Schema) -> list[Schema]:
+    extra = _keys(CertificateShift, ("label", "episodes", "sigma"))
+    branches = _entries("certificates", Certificate, extra, defs, key="certificate")
+    return [{**b, "required": [*b["required"], "sigma"]} for b in branches]
 
 
 def _as_written(schema: Any) -> Any:

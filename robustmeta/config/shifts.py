@@ -6,8 +6,10 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from robustmeta.config.attacking import AttackShift
+from robustmeta.config.certifying import CertificateShift
 from robustmeta.config.corrupting import CorruptionShift
 from robustmeta.config.entry import ShiftEntry
+from robustmeta.config.poisoning import SupportAttackShift
 from robustmeta.config.sequences import SequenceSet, SequenceShift
 from robustmeta.config.sets import SetShift
 from robustmeta.config.tasking import TaskingShift
@@ -21,6 +23,8 @@ FORMS: Mapping[str, type[ShiftEntry]] = {
     "sequence": SequenceShift,
     "sequences": SequenceSet,
     "attack": AttackShift,
+    "support_attack": SupportAttackShift,
+    "certificate": CertificateShift,
 }
 """Which entry a key makes."""
 

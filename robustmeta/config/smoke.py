@@ -1,7 +1,10 @@
 """A study in small, to see that it runs before it is run."""
 
+from robustmeta.config.certifying import CertificateShift
 from robustmeta.config.components import Source
+from robustmeta.config.entry import ShiftEntry
 from robustmeta.config.find import build
+from robustmeta.config.poisoning import SupportAttackShift
 from robustmeta.config.study import Budget, Learner, Placed, Study
 from robustmeta.core import TaskShape
 
@@ -20,7 +23,8 @@ def smoke(study: Study) -> Study:
     diets = [learner.method.diet() for learner in everyone]
     evaluations = [study.evaluation.at(target) for target in study.targets]
     shapes = [TaskShape(d.way, d.shot, d.query) for d in (*diets, study.validation, *evaluations)]
-    drawings = max(s.shot + s.query for s in shapes)
+    seeds = max((entry.seed for entry in study.shifts if isinstance(entry, SupportAttackShift)), default=0)
+    drawings = max(s.shot + s.query for s in shapes) + seeds
 
     def drawn(place: Placed, split: str) -> Placed:
         fields = {"name": "glyphs", "faces": FACES, "split": split, "drawings": drawings}
@@ -30,6 +34,10 @@ def smoke(study: Study) -> Study:
     def plain(learner: Learner) -> Learner:
         return learner.model_copy(update={"tune": {k: values[:1] for k, values in learner.tune.items()}})
 
+    def quick(entry: ShiftEntry) -> ShiftEntry:
+        dear = isinstance(entry, CertificateShift | SupportAttackShift)
+        return entry.model_copy(update={"episodes": 2}) if dear else entry
+
     return study.model_copy(
         update={
             "name": f"{study.name}-smoke",
@@ -38,6 +46,7 @@ def smoke(study: Study) -> Study:
             "targets": tuple(drawn(t, "test") for t in study.targets),
             "validation": study.validation.model_copy(update={"split": "val", "episodes": 4, "checks": 1}),
             "evaluation": study.evaluation.model_copy(update={"episodes": 8}),
+            "shifts": tuple(quick(entry) for entry in study.shifts),
             "flag_episodes": min(study.flag_episodes, 2),
             "budget": Budget(images=STEPS * max(d.images for d in diets)),
             "learners": tuple(plain(one) for one in study.learners),

@@ -1,5 +1,7 @@
 """A study: what is trained, on what, and under which shifts it is measured. One YAML file, one frozen model."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from robustmeta.config.attacking import AttackShift
 from robustmeta.config.augmenting import unfit
 from robustmeta.config.components import (
     Adaptation,
@@ -32,6 +35,7 @@ from robustmeta.config.flags import Flags
 from robustmeta.config.labels import Described, Label, Name, label_all, unique
 from robustmeta.config.shifts import shift_entry
 from robustmeta.config.training import Budget, Training
+from robustmeta.registry import unknown
 
 
 class Canvas(Frozen):
@@ -248,6 +252,7 @@ class Study(Frozen):
         shifts = label_all(self.shifts, lambda entry: entry.described(), "shifts")
         unique([curve for entry in shifts for curve in entry.curves], "shifts")
         object.__setattr__(self, "shifts", tuple(shifts))
+        _sources(shifts, [learner.label for learner in both])
         _fitting(self.training, self.images, self.validation)
         return self
 
@@ -260,6 +265,17 @@ def _fitting(training: Training, images: Canvas, validation: Validation) -> None
     for i, one in enumerate(training.augment):
         if reason := unfit(one, images.size, images.channels):
             raise wrong(("training", "augment", i), "augment", reason, one)
+
+
+def _sources(shifts: Sequence[ShiftEntry], learners: Sequence[str]) -> None:
+    """Raise a ValidationError where an attack is made through a learner that the study lacks."""
+    given = {i: entry.through for i, entry in enumerate(shifts) if isinstance(entry, AttackShift) and entry.through}
+    lacking = {i: label for i, label in given.items() if label not in learners}
+    attempt(*(((), partial(_lacks, i, label, learners)) for i, label in lacking.items()))
+
+
+def _lacks(place: int, label: str, learners: Sequence[str]) -> None:
+    raise wrong(("shifts", place, "through"), "through", unknown(label, learners, "learner or baseline"), label)
 
 
 def _target_label(target: Placed) -> Described:

@@ -15,27 +15,31 @@ from pydantic_core import PydanticCustomError
 from robustmeta.config.augmenting import Augmentations, augmentations, told
 from robustmeta.config.components import Frozen, Schedule
 
-KINDS = ("images", "steps", "seconds")
+KINDS = ("images", "steps", "gradient_passes", "seconds")
 
 
 class Budget(Frozen):
-    """What each learner may spend in training, the same for all: give one of the three.
+    """What each learner may spend in training, the same for all: give one of the four.
 
-    ``images`` that the sampler delivers; ``steps`` of training, whose images differ between learners; ``seconds`` of
-    training, validation not counted, whose numbers no second run repeats.
+    ``images`` that the sampler delivers; ``steps`` of training, whose images differ between learners;
+    ``gradient_passes``, images sent backward through the backbone, those of an adversary among them (no more than that:
+    a step counts as the dearest of its method does); ``seconds`` of training, validation not counted, whose numbers no
+    second run repeats.
     """
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     images: int | None = Field(default=None, ge=1)
     steps: int | None = Field(default=None, ge=1)
+    gradient_passes: int | None = Field(default=None, ge=1)
     seconds: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _one(self) -> "Budget":
         given = [k for k in KINDS if getattr(self, k) is not None]
         if len(given) != 1:
-            text = f"give exactly one of images:, steps: or seconds:; got {' and '.join(given) or 'none'}"
+            kinds = f"{', '.join(f'{k}:' for k in KINDS[:-1])} or {KINDS[-1]}:"
+            text = f"give exactly one of {kinds}; got {' and '.join(given) or 'none'}"
             raise PydanticCustomError("budget", "{text}", {"text": text})
         return self
 
@@ -51,6 +55,8 @@ class Budget(Frozen):
     def __str__(self) -> str:
         if self.seconds is not None:
             return f"{self.seconds:g} seconds of training"
+        if self.gradient_passes is not None:
+            return f"{self.gradient_passes:,} gradient passes"
         return f"{self.images:,} images from the sampler" if self.images else f"{self.steps:,} training steps"
 
 

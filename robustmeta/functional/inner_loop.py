@@ -25,7 +25,7 @@ from robustmeta.rng import Rng
 
 Params = dict[str, Tensor]
 S = TypeVar("S")
-Order = Literal[0, 1, 2]
+Order = Literal[0, 1, 2, "data"]
 
 BATCHED_UP_TO = 25
 """Images a task up to which one pass over all tasks beats a loop over them on a CPU, for conv4 at 28 to 84 pixels."""
@@ -44,6 +44,38 @@ def forced(batched: bool) -> Generator[None]:
         yield
     finally:
         _FORCED.reset(token)
+
+
+_FIRST: ContextVar[bool] = ContextVar("first order in the support", default=False)
+
+
+@contextmanager
+def first_order() -> Generator[None]:
+    """Within it what a support does to adapted weights is differentiated without how one step moves the next."""
+    token = _FIRST.set(True)
+    try:
+        yield
+    finally:
+        _FIRST.reset(token)
+
+
+def order_in(x: Tensor) -> Order:
+    """How inner steps on images ``x`` are differentiated: not at all unless x asks for gradients, where they are on."""
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return 0
+    return "data" if _FIRST.get() else 2
+
+
+def tracking(x: Tensor) -> AbstractContextManager[object]:
+    """Gradients are on within it only if they are on outside and x asks for them."""
+    return torch.set_grad_enabled(order_in(x) != 0)
+
+
+def leaves(params: Params, order: Order) -> Params:
+    """The start of inner steps of that order: parameters without a graph become leaves of one where it is needed."""
+    if order == 0:
+        return params
+    return {k: p if p.requires_grad else p.detach().requires_grad_() for k, p in params.items()}
 
 
 def in_one_pass(x: Float[Tensor, "T N C H W"]) -> bool:
@@ -122,16 +154,18 @@ def descend(
 
     ``losses`` is (params, k) -> the loss of each task at step k; ``update`` is (params, gradients, state) -> the next
     params and state. ``order`` is how the result depends on the start when it is differentiated: 2 = as it does (MAML),
-    1 = as if the gradients were constants (FOMAML), 0 = not at all (no graph is kept). φ₁, φ₂, ... are added to
-    ``trail`` if given. ``recompute`` keeps no graph of a step but computes the step again when it is differentiated
+    1 = as if the gradients were constants (FOMAML), 0 = not at all (no graph is kept), "data" = on the start as 1, and
+    on what else ``losses`` depends on as if every φₖ were a constant within it: ∂φₖ₊₁/∂φₖ ≈ 1. φ₁, φ₂, ... are added
+    to ``trail`` if given. ``recompute`` keeps no graph of a step but computes the step again when it is differentiated
     (Griewank and Walther 2000, algorithm 799): the same gradient in less memory and more time.
     """
 
     def step(params: Params, state: S, k: int) -> tuple[Params, S]:
         with torch.enable_grad():
-            total = losses(params, k).sum()
-        gradients = torch.autograd.grad(total, list(params.values()), create_graph=order == 2)
-        with torch.set_grad_enabled(order > 0):
+            at = {n: p.detach().requires_grad_() for n, p in params.items()} if order == "data" else params
+            total = losses(at, k).sum()
+        gradients = torch.autograd.grad(total, list(at.values()), create_graph=order in (2, "data"))
+        with torch.set_grad_enabled(order != 0):
             return update(params, dict(zip(params, gradients, strict=True)), state)
 
     for k in range(steps):
@@ -177,10 +211,15 @@ def adam(
         updates = updates + 1
         correction = 1 - beta2**updates
         second = {k: beta2 * v + (1 - beta2) * gradients[k].square() for k, v in second.items()}
-        scaled = {k: gradients[k] / ((v / correction).sqrt() + eps) for k, v in second.items()}
+        scaled = {k: gradients[k] / (root(v / correction) + eps) for k, v in second.items()}
         return {k: p - rate * scaled[k] for k, p in params.items()}, (second, updates)
 
     return update
+
+
+def root(v: Tensor) -> Tensor:
+    """√v, with the slope 0 at 0, where it has none; 1e-36 is too small to be seen beside Adam's ε."""
+    return v.clamp(min=1e-36).sqrt() if v.requires_grad else v.sqrt()
 
 
 def minibatches(rng: Rng, images: int, batch: int, steps: int) -> Int[Tensor, "T steps B"]:

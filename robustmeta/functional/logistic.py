@@ -1,6 +1,7 @@
 """Multinomial logistic regression for many tasks at once."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,8 @@ def logistic_regression(
 
     Newton's method with conjugate gradients and halved steps, in float64 on the span of the features (rank ≤ S).
     A task that has converged is left alone, so no task depends on another. ``c`` > 0 is the inverse regularisation,
-    ``tolerance`` bounds the gradient's largest entry (times min(c, 1)).
+    ``tolerance`` bounds the gradient's largest entry (times min(c, 1)). The result is differentiable once in z, by the
+    implicit function theorem.
     """
     basis, triangle = torch.linalg.qr(z.detach().double().mT)  # z = triangleᵀ basisᵀ
     x = torch.cat([triangle.mT, torch.ones_like(triangle[:, :1]).mT], -1)  # (T, S, R + 1), the last is the intercept's
@@ -40,7 +42,42 @@ def logistic_regression(
         step = _newton_step(x, p, ridge, c, gradient)
         w = w - _halved(objective, w, step, gradient) * active[:, None, None] * step
     weight = w[..., :-1] @ basis.mT
+    if torch.is_grad_enabled() and z.requires_grad:
+        weight, bias = _with_gradient(z.double(), weight, w[..., -1], (x, basis, onehot, ridge, c))
+        return weight.to(z.dtype), bias.to(z.dtype)
     return weight.to(z.dtype), w[..., -1].to(z.dtype)
+
+
+def _with_gradient(
+    z: Tensor, weight: Tensor, bias: Tensor, problem: tuple[Tensor, Tensor, Tensor, Tensor, float]
+) -> tuple[Tensor, Tensor]:
+    """The same optimum as a function of z: one Newton step w − H⁻¹ g(w, z) from it, with H a constant.
+
+    Off the span of the features H is the ridge, 1, for no score depends on what lies there.
+    """
+    x, basis, onehot, ridge, c = problem
+    residual = c * ((z @ weight.mT + bias[:, None]).softmax(-1) - onehot)
+    slope = residual.mT @ z + weight
+    within = slope @ basis
+    across = slope - within @ basis.mT
+    gradient = torch.cat([within, residual.sum(1)[..., None] + INTERCEPT * bias[..., None]], -1)
+    p = (residual / c + onehot).detach()
+    step = _Solved.apply(gradient - gradient.detach(), x, p, ridge, c)
+    return weight - step[..., :-1] @ basis.mT - (across - across.detach()), bias - step[..., -1]
+
+
+class _Solved(torch.autograd.Function):
+    """g ↦ H⁻¹ g, which is linear and its own transpose."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, x: Tensor, p: Tensor, ridge: Tensor, c: float) -> Tensor:
+        ctx.problem = (x, p, ridge, c)
+        return _newton_step(x, p, ridge, c, gradient)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+        x, p, ridge, c = ctx.problem
+        return _newton_step(x, p, ridge, c, grads[0]), None, None, None, None
 
 
 def _newton_step(x: Tensor, p: Tensor, ridge: Tensor, c: float, gradient: Tensor) -> Tensor:

@@ -6,7 +6,9 @@ from torch import Tensor
 
 def residuals(logits: Float[Tensor, "T B way"], onehot: Float[Tensor, "T B way"]) -> Float[Tensor, "T B way"]:
     """The gradient of each task's mean cross-entropy by its logits: (softmax − onehot) / B."""
-    return logits.softmax(-1).sub_(onehot).div_(onehot.shape[1])
+    p = logits.softmax(-1)
+    p = p.clone() if p.requires_grad else p  # its own gradient needs it as it is
+    return p.sub_(onehot).div_(onehot.shape[1])
 
 
 def linear_slope(

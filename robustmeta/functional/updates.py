@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from robustmeta.functional.inner_loop import Params
+from robustmeta.functional.inner_loop import Params, root
 from robustmeta.rng import Rng
 
 
@@ -45,8 +45,8 @@ def momentum_adam(
         count += 1
         first = {k: beta1 * m + (1 - beta1) * gradients[k] for k, m in first.items()}
         second = {k: beta2 * v + (1 - beta2) * gradients[k].square() for k, v in second.items()}
-        size, root = rate / (1 - beta1**count), (1 - beta2**count) ** 0.5
-        moved = {k: p - size * first[k] / (second[k].sqrt() / root + eps) for k, p in params.items()}
+        size, whole = rate / (1 - beta1**count), (1 - beta2**count) ** 0.5
+        moved = {k: p - size * first[k] / (root(second[k]) / whole + eps) for k, p in params.items()}
         return moved, (first, second, count)
 
     return update

@@ -1,17 +1,21 @@
 """What methods share that learn features for a head which is fitted to each support set."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import ClassVar, cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.func import functional_call
 
+from robustmeta.adaptations.classifier import OnFeatures, TaskNetwork
 from robustmeta.adaptations.in_context import InContext
 from robustmeta.config.components import Adaptation, Apart, Backbone
-from robustmeta.core import Batch, Head, StepStats, Tasks
-from robustmeta.functional.inner_loop import task_losses
-from robustmeta.methods.training import Episodic, adam, episodic_step
+from robustmeta.core import Batch, Classifier, Head, StepStats, Tasks
+from robustmeta.functional.inner_loop import per_task, task_losses
+from robustmeta.methods.adversary import NOTHING, Spent
+from robustmeta.methods.training import Episodic, adam, episodic_step, expect
 from robustmeta.nets import ContextHead, Network, as_network
 from robustmeta.rng import Rng
 
@@ -45,13 +49,49 @@ class FeatureLearner(Episodic, ABC):
 
         def losses(support: Tensor, query: Tensor, tasks: Tasks) -> Tensor:
             head = self.fit(network, support, tasks.support_y, tasks.way)
-            return self.losses(head(query), tasks.query_y)
+            return self.counted(self.losses, head(query), tasks.query_y)
 
-        return episodic_step(network, batch, losses)
+        tasks, spent = self.attacked(network, expect(batch, Tasks), rng)
+        return episodic_step(network, tasks, losses, spent)
+
+    def attacked(self, network: Network, tasks: Tasks, rng: Rng) -> tuple[Tasks, Spent]:
+        """The tasks with what the adversary makes of their queries, and what that takes; as they are without one.
+
+        It attacks the learner as it is tested, adapted to the clean support: normalised with running averages, or as
+        ``norm`` of the backbone says (``support_plus_one`` with the support's statistics).
+        """
+        if self.foe is None:
+            return tasks, NOTHING
+        query = self.foe.shown(self._tested(network, tasks), tasks.query_x, tasks.query_y, rng)
+        return replace(tasks, query_x=query), self.foe.cost(tasks.query_y.numel(), tasks.support_y.numel())
+
+    def _tested(self, network: Network, tasks: Tasks) -> Classifier:
+        x, body = tasks.support_x, {k: p.detach() for k, p in network.body.named_parameters()}
+
+        def embed(images: Tensor) -> Tensor:
+            return functional_call(network.body, body, (images,))
+
+        with torch.no_grad():
+            if network.mode == "auto":
+                z = embed(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+                return OnFeatures(embed, self.fit(network, z, tasks.support_y, tasks.way))
+            z, given = per_task(network.body, body, {}, x, record=True)
+            head, mode = self.fit(network, z, tasks.support_y, tasks.way), network.mode
+            return TaskNetwork(network.body, body, {}, "batch" if mode == "batch" else "auto", x, given, head)
 
     def passes(self) -> int:
-        """Every image once."""
-        return self.train.images
+        """Every image once; with an adversary, what the attack takes too."""
+        return self._spent().forward
+
+    def gradient_passes(self) -> int:
+        """Every image once; with an adversary, every query once more for each of its steps."""
+        return self._spent().backward
+
+    def _spent(self) -> Spent:
+        d = self.train
+        support, query = (d.tasks * d.way * n for n in (d.shot, d.query))
+        step = support + query * (self.foe.copies if self.foe else 1)
+        return Spent(step, step) + (self.foe.cost(query, support) if self.foe else NOTHING)
 
 
 class HeadLearner(FeatureLearner, ABC):

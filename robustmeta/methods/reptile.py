@@ -6,10 +6,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from robustmeta.adaptations.gradient import Gradient, spread
+from robustmeta.adaptations.classifier import TaskNetwork
+from robustmeta.adaptations.gradient import Gradient, spread, with_support_statistics
 from robustmeta.config.components import Adaptation, Backbone, Diet, Schedule, component
 from robustmeta.core import Batch, StepStats, Tasks, Traits
 from robustmeta.functional.inner_loop import Params, adam, descend, minibatches, per_task, task_losses
+from robustmeta.methods.adversary import NOTHING, Spent
 from robustmeta.methods.training import Episodic, expect
 from robustmeta.nets import Network, as_network
 from robustmeta.rng import Rng
@@ -29,8 +31,13 @@ class Reptile(Episodic):
     tasks run one after another, as published; ``none``: they begin at zero in every task, and all tasks of a step run
     side by side (a variant of this package); inner_rate, of the inner Adam; test_steps and test_batch, of the native
     adaptation, which begins with the moments carried.
+
+    An adversary attacks each mini-batch under the weights that are about to step on it, normalised with the statistics
+    of the clean mini-batch; there is no query, so that ``place: query`` and ``both`` are the same here.
     """
 
+    inner: ClassVar[bool] = True
+    pairs: ClassVar[bool] = False
     family: ClassVar[str] = "gradient-based"
     traits: ClassVar[Traits] = Traits(fixed_way=True, equivariant=False, order_free=False, embeds=False)
     least_query: ClassVar[int] = 0
@@ -63,21 +70,27 @@ class Reptile(Episodic):
         last = 0.0
         for start in range(0, count, size):
             some = slice(start, start + size)
-            end, losses = self._descend(network, tasks.support_x[some], tasks.support_y[some], torch.stack(rows[some]))
+            batches = torch.stack(rows[some])
+            end, losses = self._descend(network, tasks.support_x[some], tasks.support_y[some], batches, rng)
             ends.append(end)
             last += losses.sum().item() / count
         for name, p in network.named_parameters():
             p.grad = p.detach() - torch.cat([end[name] for end in ends]).mean(0)
-        return StepStats(last, self._passes(count, images))
+        return self._spent(count, images).stats(last)
 
     def passes(self) -> int:
-        """The mini-batches of all tasks."""
-        return self._passes(self.train.tasks, self.train.way * self.train.shot)
+        """The mini-batches of all tasks; with an adversary, what the attack takes too."""
+        return self._spent(self.train.tasks, self.train.way * self.train.shot).forward
 
-    def _passes(self, tasks: int, images: int) -> int:
-        return tasks * self.inner_steps * min(self.inner_batch, images)
+    def gradient_passes(self) -> int:
+        """The same; with an adversary, every mini-batch once more for each of its steps."""
+        return self._spent(self.train.tasks, self.train.way * self.train.shot).backward
 
-    def _descend(self, network: Network, x: Tensor, y: Tensor, rows: Tensor) -> tuple[Params, Tensor]:
+    def _spent(self, tasks: int, images: int) -> Spent:
+        stepped = tasks * self.inner_steps * min(self.inner_batch, images)
+        return Spent(stepped, stepped) + (self.foe.cost(stepped, stepped) if self.foe else NOTHING)
+
+    def _descend(self, network: Network, x: Tensor, y: Tensor, rows: Tensor, rng: Rng) -> tuple[Params, Tensor]:
         """The weights of T tasks after the mini-batches of these rows (T, steps, B), and the losses (T,) of the last.
 
         They start from the network's moments, and leave it those of the first task.
@@ -87,9 +100,12 @@ class Reptile(Episodic):
 
         def losses(params: Params, k: int) -> Tensor:
             batched = None if self.carry == "none" else False
-            logits, statistics = per_task(network, {}, params, x[task, rows[:, k]], record=k == 0, batched=batched)
+            images, labels = x[task, rows[:, k]], y[task, rows[:, k]]
+            if self.foe:
+                images = self.foe.perturb(_fixed(network, params, images), images, labels, rng, k)
+            logits, statistics = per_task(network, {}, params, images, record=k == 0, batched=batched)
             network.follow(statistics)
-            seen.append(task_losses(logits, y[task, rows[:, k]]))
+            seen.append(task_losses(logits, labels))
             return seen[-1]
 
         _, start = network.parts("all")
@@ -102,3 +118,10 @@ class Reptile(Episodic):
     def adaptation(self) -> Adaptation:
         """Adam from the carried moments on small mini-batches."""
         return Gradient(steps=self.test_steps, rate=self.inner_rate, optimiser="adam", batch=self.test_batch)
+
+
+def _fixed(network: Network, params: Params, images: Tensor) -> TaskNetwork:
+    """The network under these weights and the statistics of these images, without gradients for either."""
+    mode = "batch" if network.mode == "batch" else "auto"
+    with torch.no_grad():
+        return with_support_statistics(network, mode, {}, {k: p.detach() for k, p in params.items()}, images)

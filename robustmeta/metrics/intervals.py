@@ -32,11 +32,15 @@ def estimate(metric: Metric, values: Array, baseline: Array | None = None) -> Es
         baseline: the baseline's, the same shape, paired by seed and episode.
     """
     if metric.linear:
-        paired = values[..., 0] if baseline is None else values[..., 0] - baseline[..., 0]
-        return episodes_interval(paired) if len(paired) < SEEDS_FOR_INTERVAL else crossed_interval(paired)
+        return linear(values[..., 0] if baseline is None else values[..., 0] - baseline[..., 0])
     if baseline is None:
         return bootstrap(lambda means: metric.value(means[0]), [values])
     return bootstrap(lambda means: metric.value(means[0]) - metric.value(means[1]), [values, baseline])
+
+
+def linear(values: Array) -> Estimate:
+    """The mean over seeds and episodes, (seeds, episodes); seeds are random where there are enough."""
+    return episodes_interval(values) if len(values) < SEEDS_FOR_INTERVAL else crossed_interval(values)
 
 
 def episodes_interval(values: Array) -> Estimate:

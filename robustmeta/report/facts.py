@@ -181,6 +181,7 @@ def tuning(table: pd.DataFrame) -> Listing | None:
 COSTS = {
     "images": ("images drawn", 1, "{:,.0f}"),
     "train_passes": ("training passes", 1, "{:,.0f}"),
+    "gradient_passes": ("gradient passes", 1, "{:,.0f}"),
     "train_seconds": ("training, s", 1, "{:,.1f}"),
     "validation_seconds": ("validation in training, s", 1, "{:,.1f}"),
     "adapt_seconds_per_task": ("adapting, ms a task", 1000, "{:,.1f}"),

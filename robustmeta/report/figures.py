@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from robustmeta.report.curves import Curve, Frame, panel
-from robustmeta.report.findings import CLEAN, Findings, Point
+from robustmeta.report.findings import CLEAN, STEPS, Findings, Point
 from robustmeta.report.flags import warning
 from robustmeta.report.rows import Rows, grouped
 from robustmeta.report.text import PERCENT, enumerated
@@ -32,8 +32,15 @@ class Strip:
     panels: tuple[Panel, ...]
 
 
-def shift_curves(found: Findings, colours: Mapping[str, str], chances: Mapping[str, float]) -> tuple[Strip, ...]:
-    """A panel for each target and shift; every curve starts from clean."""
+Series = Mapping[str, Mapping[str, int]]
+"""Entry -> shift -> number of steps, of attacks that are measured with several."""
+
+
+def shift_curves(
+    found: Findings, colours: Mapping[str, str], chances: Mapping[str, float], steps: Series | None = None
+) -> tuple[Strip, ...]:
+    """A panel for each target and shift, and for each eps of an attack over its steps; every curve starts at clean."""
+    steps = steps or {}
     strips: list[Strip] = []
     if not any(p.scored.score.there for p in found.points):
         return ()
@@ -41,26 +48,50 @@ def shift_curves(found: Findings, colours: Mapping[str, str], chances: Mapping[s
         every, chance = [p for n in found.at(target) for p in found.of(n, target)], chances[target]
         lows = [p.scored.score.low for p in every if p.scored.score.there]
         bottom = 10 * math.floor(10 * max(0.0, min([*lows, chance])))
-        shifts = dict.fromkeys(p.shift for p in every if p.axis != CLEAN)
+        shifts = dict.fromkeys(p.shift for p in every if p.axis != CLEAN and p.condition != STEPS)
         panels = [
-            _panel(found, target, shift, colours, (bottom, 100), chance, f"c{i}-{j}") for j, shift in enumerate(shifts)
+            _panel(found, target, shift, _lines(found, target, shift), colours, (bottom, 100), chance, f"c{i}-{j}")
+            for j, shift in enumerate(shifts)
         ]
+        series = {(entry, p.step): p.strength for entry, of in steps.items() for p in every if p.shift in of}
+        for j, ((entry, step), eps) in enumerate(series.items()):
+            lines, title = _over_steps(found, target, steps[entry], step), f"{entry} eps {eps:g}, by steps"
+            panels.append(_panel(found, target, title, lines, colours, (bottom, 100), chance, f"s{i}-{j}"))
         strips.append(Strip(target, tuple(panels)))
     return tuple(s for s in strips if s.panels)
+
+
+Lines = Mapping[str, Sequence[Point]]
+"""Learner -> the points of its curve, clean first."""
+
+
+def _lines(found: Findings, target: str, shift: str) -> Lines:
+    """The curves of a shift over its strength."""
+    lines = {n: [p for p in found.of(n, target) if p.axis == CLEAN or p.shift == shift] for n in found.at(target)}
+    return {n: sorted(line, key=lambda p: p.step) for n, line in lines.items()}
+
+
+def _over_steps(found: Findings, target: str, curves: Mapping[str, int], step: int) -> Lines:
+    """The curves of an attack over its number of steps, at one eps."""
+    lines: dict[str, list[Point]] = {}
+    for n in found.at(target):
+        every = found.of(n, target)
+        attacked = [p for p in every if p.shift in curves and p.step == step]
+        placed = [replace(p, axis=STEPS, step=curves[p.shift], strength=curves[p.shift]) for p in attacked]
+        lines[n] = [*(p for p in every if p.axis == CLEAN), *placed]
+    return lines
 
 
 def _panel(
     found: Findings,
     target: str,
     shift: str,
+    lines: Lines,
     colours: Mapping[str, str],
     y_range: tuple[float, float],
     chance: float,
     name: str,
 ) -> Panel:
-    lines = {n: [p for p in found.of(n, target) if p.axis == CLEAN or p.shift == shift] for n in found.at(target)}
-    for line in lines.values():
-        line.sort(key=lambda p: p.step)
     curves = [_curve(line, colours[n], dashed=n in found.transductive) for n, line in lines.items()]
     some = next(iter(lines.values()))
     frame = Frame(some[-1].axis, "accuracy, %", y_range, _ticks(some), 100 * chance)

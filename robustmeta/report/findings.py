@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from robustmeta.config.attacking import transfers, weaker
+from robustmeta.config.poisoning import poisoned
 from robustmeta.config.study import Study
 from robustmeta.config.tasking import dirty
+from robustmeta.shifts.shift import ENSEMBLE, POISON
 from robustmeta.store.results import Results
 
 CLEAN, SEVERITY, EPS, FRAMES = "clean", "severity", "eps", "frames"
-TASKS = "tasks"
+TASKS, STEPS, TRANSFER = "tasks", "steps", "transfer"
 ACCURACY = "accuracy"
 
 
@@ -63,7 +66,9 @@ class Flagged:
 class Point:
     """One learner on one target at one point of one shift, by one metric.
 
-    ``condition`` says what is averaged together: the axis, or ``TASKS`` for a dirty support, whose pixels are clean.
+    ``condition`` says what is averaged together: the axis, or ``TASKS`` for a dirty support, whose pixels are clean,
+    ``STEPS`` for an attack that is also measured with more of them, ``TRANSFER`` for one made through a learner of the
+    study, ``POISON`` for one on the support, ``ENSEMBLE`` for the worst of several attacks.
     """
 
     learner: str
@@ -177,7 +182,11 @@ def findings(results: Results) -> Findings:
     roles = dict(zip(frame["learner"].astype(str), frame["role"], strict=True))
     learners = [one.label for one in (*study.learners, *study.baselines) if one.label in roles]
     across = transductive if baseline not in transductive else frozenset(roles) - transductive
-    frame = frame.assign(condition=frame["axis"].mask(frame["shift"].isin([*dirty(study.shifts)]), TASKS))
+    condition = frame["axis"].mask(frame["shift"].isin([*dirty(study.shifts)]), TASKS)
+    condition = condition.mask(frame["shift"].isin([*poisoned(study.shifts)]), POISON)
+    condition = condition.mask(frame["shift"].isin([*transfers(study.shifts)]), TRANSFER)
+    condition = condition.mask(frame["shift"].isin([*weaker(study.shifts)]), STEPS)
+    frame = frame.assign(condition=condition.mask(frame["shift_family"] == ENSEMBLE, ENSEMBLE))
     rows = [row for row in frame.to_dict("records") if row["axis"] != FRAMES]  # stability has a table of its own
     flags = _flags(results)
     made = [_point(row, across, study) for row in rows]

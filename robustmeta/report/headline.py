@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from robustmeta.report.findings import CLEAN, EPS, SEVERITY, TASKS, Findings, Scored
 from robustmeta.report.flags import warning
 from robustmeta.report.text import enumerated, lead, percent, points
+from robustmeta.shifts.shift import POISON
 
 CONDITIONS = {
     CLEAN: "On clean images",
     SEVERITY: "Under corruptions, on average",
     TASKS: "With dirty supports, on average",
     EPS: "Under attacks, on average",
+    POISON: "Under attacks on the support, on average",
 }
 
 

@@ -49,6 +49,8 @@ def sheets(results: Results, found: Findings) -> tuple[Sheet, ...]:
     """A sheet for each target that has examples: a longer strip of clean drawings, then the first of them shifted."""
     shown, shrink = _fit(results.examples)
     captions = {(p.shift, p.step): f"{p.axis} {p.strength:g}" for p in found.points if p.axis != CLEAN}
+    noise = results.certificates[["shift", "sigma"]].drop_duplicates().itertuples(index=False, name=None)
+    captions |= {(shift, round(1000 * sigma)): f"sigma {sigma:g}" for shift, sigma in noise}
     out: dict[str, dict[str, list[Picture]]] = {}
     for (target, shift, step), images in results.examples.items():
         caption = captions.get((shift, step), "")

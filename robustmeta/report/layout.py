@@ -4,13 +4,43 @@ from collections.abc import Mapping, Sequence
 
 from robustmeta.metrics.scores import Metric
 from robustmeta.registry import resolve
-from robustmeta.report.findings import ACCURACY, CLEAN, EPS, NOTHING, SEVERITY, TASKS, Findings, Point, Scored, average
+from robustmeta.report.findings import (
+    ACCURACY,
+    CLEAN,
+    EPS,
+    NOTHING,
+    SEVERITY,
+    STEPS,
+    TASKS,
+    TRANSFER,
+    Findings,
+    Point,
+    Scored,
+    average,
+)
 from robustmeta.report.flags import Box, box
 from robustmeta.report.grid import Cell, Column, Group, Notes, Row, Table, best, cell
 from robustmeta.report.text import style
+from robustmeta.shifts.shift import ENSEMBLE, POISON
 
-HEADS = {CLEAN: "clean", SEVERITY: "corrupted", TASKS: "dirty support", EPS: "attacked"}
-FAMILIES = {CLEAN: "", SEVERITY: "corruptions", TASKS: "dirty supports", EPS: "attacks"}
+HEADS = {
+    CLEAN: "clean",
+    SEVERITY: "corrupted",
+    TASKS: "dirty support",
+    EPS: "attacked",
+    POISON: "support attacked",
+    ENSEMBLE: "under all attacks",
+}
+FAMILIES = {
+    CLEAN: "",
+    SEVERITY: "corruptions",
+    TASKS: "dirty supports",
+    EPS: "attacks",
+    POISON: "support attacks",
+    TRANSFER: "attacks made through one of the learners",
+    STEPS: "attacks of fewer steps",
+    ENSEMBLE: "right under all attacks of one norm and eps",
+}
 WORST = "worst"
 
 
@@ -77,7 +107,7 @@ def by_shift(found: Findings, target: str, kind: str, learners: Sequence[str], m
         points = [p for p in across if p[learners[0]].condition == condition]
         sets = [[p] for p in points] if every or condition not in (SEVERITY, TASKS) else _by_label(points)
         rows = [_row(s, metric, notes) for s in sets]
-        if not every and label and len(rows) > 1:
+        if not every and condition in HEADS and label and len(rows) > 1:
             rows.insert(0, _mean_row(found, target, condition, learners, metric, notes))
         groups += [Group(label, tuple(rows))] if rows else []
     unit = f" in {style(metric).unit}" if style(metric).unit else ""
@@ -112,7 +142,12 @@ def _mean_row(found: Findings, target: str, condition: str, learners: Sequence[s
     shared, own = notes.split({n: found.of(n, target, metric, condition) for n in learners})
     means = {n: found.over(n, target, condition, metric) for n in learners}
     boxes = {n: box(found.of(n, target, metric, condition)) for n in learners}
-    return Row("mean", f"all {FAMILIES[condition]}", _cells(means, metric, own, boxes), shared)
+    return Row(
+        "mean",
+        "all eps" if condition == ENSEMBLE else f"all {FAMILIES[condition]}",
+        _cells(means, metric, own, boxes),
+        shared,
+    )
 
 
 def _cells(

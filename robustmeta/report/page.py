@@ -8,8 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from robustmeta.config.attacking import over_steps
 from robustmeta.config.study import Study
 from robustmeta.report import facts, figures, grid, images, layout
+from robustmeta.report.certified import Certificates, certificates
 from robustmeta.report.findings import ACCURACY, Findings, findings
 from robustmeta.report.headline import Verdict, verdicts
 from robustmeta.report.instances import Instances, instances
@@ -39,6 +41,7 @@ class Page:
     sets: facts.Listing | None
     stability: facts.Listing | None
     instances: Instances | None
+    certificates: Certificates | None
     parts: tuple[Part, ...]
     curves: tuple[figures.Strip, ...]
     training: tuple[figures.Panel, ...]
@@ -69,8 +72,9 @@ def page(results: Results) -> Page:
         sets=facts.sets(results, found),
         stability=facts.stability(results, found),
         instances=instances(results, palette),
+        certificates=certificates(results, found, palette),
         parts=tuple(_part(found, target) for target in found.targets),
-        curves=figures.shift_curves(found, palette, chances),
+        curves=figures.shift_curves(found, palette, chances, over_steps(study.shifts)),
         training=figures.training_curves(results.training, palette, _checked_on(study)),
         sheets=images.sheets(results, found),
         protocol=facts.protocol(results, found),

@@ -15,9 +15,9 @@ SPECIAL = str.maketrans(
 def tables(results: Results) -> Mapping[str, str]:
     """``results.csv``, a row for every point, and ``results.tex``, the overview with booktabs: file name -> text.
 
-    Under attacks ``flags.csv`` too, a row for every result and honesty flag.
+    Under attacks ``flags.csv`` too, a row for every result and honesty flag; with certificates ``certificates.csv``.
     """
-    csv = {"results.csv": results.points, "flags.csv": results.flags}
+    csv = {"results.csv": results.points, "flags.csv": results.flags, "certificates.csv": results.certificates}
     written = {name: table.to_csv(index=False, lineterminator="\n") for name, table in csv.items() if len(table)}
     return {**written, "results.tex": _tex(findings(results))}
 

@@ -6,6 +6,9 @@ from robustmeta.shifts.corruption import Corruption
 from robustmeta.shifts.sequence import FrameSequence
 from robustmeta.shifts.tasking import Tasking
 
+ENSEMBLE = "ensemble"
+"""The family of what is no shift of its own: the worst of several attacks on each query."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -52,6 +55,18 @@ class FrameStage:
 
 
 @dataclass(frozen=True, eq=False)
+class PoisonStage:
+    """An attack on the support, as part of a shift; ``seed``: images a class that it sees and nobody measures."""
+
+    attack: object
+    seed: int
+
+
+POISON = "support attack"
+"""The family of attacks on the support."""
+
+
+@dataclass(frozen=True, eq=False)
 class Shift:
     """What is done to the tasks of a target domain, at one strength. Clean is a shift with no stage.
 
@@ -60,8 +75,11 @@ class Shift:
         tasking: what is done to the tasks before their images are looked at.
         support, query: corruptions in order.
         sequence: frames of the query, on which the stability of predictions is measured, or None.
-        axis: "severity", "eps" or "frames" ("" for clean); value: the strength on it.
-        attack: an attack on the query through the adapted classifier, or None.
+        axis: "severity", "eps", "frames" or "sigma" ("" for clean); value: the strength on it.
+        attack: an attack on the query through the adapted classifier, or None; through: label of the learner whose
+            classifier that is, "" for the one that is measured.
+        poison: an attack on the support, of strength ``value``, or None.
+        certificate: what is proved of the answers to the query, with noise of strength ``value``, or None.
         episodes: how many of the first episodes it is measured on.
         place: support, query or both. notes: what a reader must know wherever the number appears.
         family: noise, blur, ..., "chain" for a mixture, "attack". group: the set of corruptions that it belongs to.
@@ -80,8 +98,11 @@ class Shift:
     group: str = ""
     tasking: tuple[TaskStage, ...] = ()
     sequence: FrameStage | None = None
+    certificate: object | None = None
+    through: str = ""
+    poison: PoisonStage | None = None
 
     @property
     def step(self) -> int:
-        """Its integer place on a curve: the severity, or 1000 x eps; 0 is clean."""
-        return round(1000 * self.value) if self.axis == "eps" else int(self.value)
+        """Its integer place on a curve: the severity, or 1000 x eps or sigma; 0 is clean."""
+        return round(1000 * self.value) if self.axis in ("eps", "sigma") else int(self.value)

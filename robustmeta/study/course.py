@@ -18,7 +18,8 @@ class Record:
     """What a training has come to, beside its tensors. No random state: every draw is keyed by its step.
 
     Attributes:
-        step, passes: steps taken and images sent forward in them; measured: images sent forward in checks.
+        step, passes: steps taken and images sent forward in them; gradient_passes: images sent backward in them;
+            measured: images sent forward in checks.
         checks: checks made; stale: of these, since the best.
         loss: the last. best, chosen: the best accuracy of a check and its step, 0 before there is one.
         training, measuring: seconds of either, of killed runs too. curve: rows of the history.
@@ -26,6 +27,7 @@ class Record:
 
     step: int = 0
     passes: int = 0
+    gradient_passes: int = 0
     measured: int = 0
     checks: int = 0
     stale: int = 0

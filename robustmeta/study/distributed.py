@@ -87,17 +87,18 @@ class Team:
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
         moved = [b - old for b, old in zip(buffers, before, strict=True)]
         parts = [weight * v.flatten() for v in (*gradients, *moved)]
-        head = parts[0].new_tensor([float(error is not None), weight * stats.loss, stats.passes])
+        counts = (stats.passes, stats.gradient_passes)
+        head = parts[0].new_tensor([float(error is not None), weight * stats.loss, *counts])
         flat = torch.cat([head, *parts])
         self.total(flat)
         if flat[0]:
             raise error or CellError("another process failed at this step; its log says why")
-        sums = iter(flat[3:].split([p.numel() for p in parts]))
+        sums = iter(flat[4:].split([p.numel() for p in parts]))
         for p in params:
             p.grad = next(sums).view_as(p).to(p.dtype)
         for b, old in zip(buffers, before, strict=True):
             b.copy_(old + next(sums).view_as(b))
-        return StepStats(float(flat[1]), int(flat[2]))
+        return StepStats(float(flat[1]), int(flat[2]), int(flat[3]))
 
 
 SOLO = Team()

@@ -1,8 +1,8 @@
 """Measure an adapted learner: adapt once to each task, score every view of the query, attack where asked."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from robustmeta.config.components import Adaptation, Attack, EmbeddingAdaptation
+from robustmeta.config.components import Adaptation, Attack, Certificate, EmbeddingAdaptation, SupportAttack
 from robustmeta.core import CellError, Classifier, Domain, Episodes, Head, to_bytes, to_float
 from robustmeta.metrics.flips import flips
 from robustmeta.metrics.scores import records
 from robustmeta.rng import Rng, combine
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Content
-from robustmeta.study import judging
+from robustmeta.study import judging, poisoned
 from robustmeta.study.honesty import Inspection
+from robustmeta.study.victims import Adapting, seeds
 
 CHUNK_IMAGES = 1600
 EMBED_BATCH = 500
@@ -81,11 +82,19 @@ class Point:
 
 
 @dataclass(frozen=True, eq=False)
+class Source:
+    """Another learner that attacks are made through: its network and how it adapts."""
+
+    net: nn.Module
+    adaptation: Adaptation
+
+
+@dataclass(frozen=True, eq=False)
 class Bench:
     """What a unit is measured on: a network, how it adapts, the tasks and the support that it sees.
 
     ``episodes`` may have been through taskings: their supports are what the learner is given. ``flag_episodes``: how
-    many of them see further attacks, for honesty flags.
+    many of them see further attacks, for honesty flags. ``sources``: other learners by label, for attacks through them.
     """
 
     net: nn.Module
@@ -96,6 +105,7 @@ class Bench:
     seed: int
     embeddings: Embeddings | None = None
     flag_episodes: int = 0
+    sources: Mapping[str, Source] = field(default_factory=dict[str, Source])
 
 
 def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Content]:
@@ -107,19 +117,24 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
     frames: list[list[pd.DataFrame]] = [[] for _ in points]
     examples: list[Tensor] = []
     inspections = [_inspection(bench, point.shift) for point in points]
+    poisoners = [_poisoner(bench, point.shift) for point in points]
     seconds, adapting, coupled = [0.0] * len(points), 0.0, False
     for rows in chunks(bench.episodes):
         part = bench.episodes[rows]
         clock = time.perf_counter()
         adapted = _adapt(bench, part, advance)
         adapting += time.perf_counter() - clock
+        adapted = replace(adapted, sources=_sources(bench, part, [p.shift for p in points], rows.start, advance))
         coupled = coupled or adapted.classifier.coupled
         for i, point in enumerate(points):
             keep = min(len(part), point.shift.episodes - rows.start)
             if keep <= 0:
                 continue
             clock = time.perf_counter()
-            table, shown = _measure(bench, adapted, part[:keep], point, inspections[i], advance)
+            if poisoner := poisoners[i]:
+                table, shown = _poison(bench, part[:keep], point, poisoner, advance)
+            else:
+                table, shown = _measure(bench, adapted, part[:keep], point, inspections[i], advance)
             if len(examples) == i:
                 examples.append(shown)
             frames[i].append(table)
@@ -129,8 +144,10 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
         Content(
             {"queries": pd.concat(frames[i], ignore_index=True)},
             {"examples": {"images": examples[i]}},
-            {"coupled": coupled, "notes": list(point.shift.notes), **judging.stored(inspections[i])},
-            {"seconds": seconds[i], **judging.costs(inspections[i]), **shared},
+            {"coupled": coupled, "notes": list(point.shift.notes)}
+            | judging.stored(inspections[i])
+            | poisoned.stored(poisoners[i]),
+            {"seconds": seconds[i], **judging.costs(inspections[i]), **poisoned.costs(poisoners[i]), **shared},
         )
         for i, point in enumerate(points)
     ]
@@ -138,10 +155,14 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
-    """A learner adapted to a chunk of tasks; ``head`` is set where its features are fixed."""
+    """A learner adapted to a chunk of tasks; ``head`` is set where its features are fixed.
+
+    ``sources``: other learners that some of the tasks are attacked through.
+    """
 
     classifier: Classifier
     head: Head | None
+    sources: Mapping[str, Classifier] = field(default_factory=dict[str, Classifier])
 
 
 def _adapt(bench: Bench, part: Episodes, advance: Advance) -> Adapted:
@@ -157,16 +178,30 @@ def _adapt(bench: Bench, part: Episodes, advance: Advance) -> Adapted:
     return Adapted(adaptation.classifier(bench.net, head), head)
 
 
+def _sources(bench: Bench, part: Episodes, shifts: list[Shift], start: int, advance: Advance) -> dict[str, Classifier]:
+    """The learners that a chunk's attacks are made through, adapted to the supports of all of it, as when measured."""
+    found: dict[str, Classifier] = {}
+    for label, source in bench.sources.items():
+        if any(s.through == label and s.episodes > start for s in shifts):
+            x, rng = to_float(bench.support[part.support]), Rng(bench.seed, ("adapt",), part.number)
+            found[label] = source.adaptation.adapt(source.net, x, part.support_y, part.way, rng)
+            advance(source.adaptation.passes(part.shape, len(part)))
+    return found
+
+
 def _measure(
     bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, inspection: Inspection | None, advance: Advance
 ) -> tuple[pd.DataFrame, Tensor]:
     """The records of a point, and some of the images of its first episode as the learner saw them."""
     shift = point.shift
     if inspection:
-        classifier = adapted.classifier.select(slice(0, len(episodes)))
-        x, logits, more = _attack(bench, point, episodes, classifier, inspection)
+        tasks = slice(0, len(episodes))
+        source = adapted.sources[shift.through].select(tasks) if shift.through in bench.sources else None
+        x, logits, more = _attack(bench, point, episodes, adapted.classifier.select(tasks), inspection, source)
         advance(episodes.query.numel() * (inspection.attack.passes(episodes.way) + 1) + more)
         return _frame(logits, episodes), to_bytes(x[0, :EXAMPLES])
+    if isinstance(shift.certificate, Certificate):
+        return _certify(bench, adapted, episodes, point, shift.certificate, advance)
     if shift.sequence:
         logits = (_logits(bench, adapted, episodes, view, advance, point.rows) for view in point.frames)
         predicted = [frame.argmax(-1).flatten() for frame in logits]
@@ -175,6 +210,51 @@ def _measure(
         return pd.DataFrame({"flip": changed}), torch.stack([view[first] for view in _spaced(point.frames)])
     seen, rows = (bench.support, episodes.support) if shift.place == "support" else (point.query, episodes.query)
     return _frame(_logits(bench, adapted, episodes, point.query, advance), episodes), seen[rows[0, :EXAMPLES]]
+
+
+def _poisoner(bench: Bench, shift: Shift) -> poisoned.Poisoner | None:
+    if not shift.poison or not isinstance(shift.poison.attack, SupportAttack):
+        return None
+    training = tuple(name or type(m).__name__ for name, m in bench.net.named_modules() if m.training)
+    return poisoned.Poisoner(bench.net, shift.poison.attack, shift.value, training)
+
+
+def _poison(
+    bench: Bench, episodes: Episodes, point: Point, poisoner: poisoned.Poisoner, advance: Advance
+) -> tuple[pd.DataFrame, Tensor]:
+    """The records of clean queries after adapting to attacked supports, and some images of the first of these."""
+    stage = point.shift.poison
+    rows, seed_y = seeds(bench.domain, episodes, stage.seed if stage else 0, bench.seed)
+    keys = combine(episodes.number[:, None], bench.domain.ids[episodes.support.numpy()])
+    # without the attack's name, so that all change the same images
+    rng = Rng(bench.seed, ("support attack",), keys)
+    victim = Adapting(bench.net, bench.adaptation, episodes.way, Rng(bench.seed, ("adapt",), episodes.number))
+    support = to_float(bench.support[episodes.support]), episodes.support_y
+    x, y = poisoner.run(victim, support, (to_float(bench.domain.images[rows]), seed_y), rng)
+    with torch.no_grad():
+        logits = victim(x, y)(to_float(point.query[episodes.query]))
+    every, flags = poisoned.passes(bench.adaptation, point.shift, episodes.shape, len(episodes))
+    poisoner.spent += flags
+    advance(every)
+    return _frame(logits, episodes), to_bytes(x[0, :EXAMPLES])
+
+
+def _certify(
+    bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, certificate: Certificate, advance: Advance
+) -> tuple[pd.DataFrame, Tensor]:
+    """What is certified of each query, and some of the first episode under noise, cut to [0, 1]."""
+    sigma, x = point.shift.value, to_float(point.query[episodes.query])
+    rng = Rng(bench.seed, ("certificate", certificate.name), _keys(bench, episodes))
+    found = certificate.certify(adapted.classifier.select(slice(0, len(episodes))), x, sigma, rng)
+    advance(episodes.query.numel() * certificate.passes())
+    frame = {
+        "predicted": found.predicted.ravel().astype(np.int16),
+        "label": episodes.query_y.flatten().numpy().astype(np.int16),
+        "certified": found.answer.ravel().astype(np.int16),
+        "radius": found.radius.ravel(),
+    }
+    first = certificate.noisy(x[:1], sigma, rng.at(slice(0, 1)))
+    return pd.DataFrame(frame), to_bytes(first[0, :EXAMPLES].clamp(0, 1))
 
 
 def _spaced(frames: tuple[Tensor, ...]) -> list[Tensor]:
@@ -212,13 +292,22 @@ def _inspection(bench: Bench, shift: Shift) -> Inspection | None:
 
 
 def _attack(
-    bench: Bench, point: Point, episodes: Episodes, classifier: Classifier, inspection: Inspection
+    bench: Bench,
+    point: Point,
+    episodes: Episodes,
+    classifier: Classifier,
+    inspection: Inspection,
+    source: Classifier | None,
 ) -> tuple[Tensor, Tensor, int]:
     """Attacked queries, their logits, and the images that honesty flags have sent forward."""
     x = to_float(point.query[episodes.query])
-    keys = combine(episodes.number[:, None], bench.domain.ids[episodes.query.numpy()])
-    rng = Rng(bench.seed, ("attack", inspection.attack.name), keys)
-    return inspection.run(classifier, x, episodes.query_y, rng)
+    rng = Rng(bench.seed, ("attack", inspection.attack.name), _keys(bench, episodes))
+    return inspection.run(classifier, x, episodes.query_y, rng, source)
+
+
+def _keys(bench: Bench, episodes: Episodes) -> NDArray[np.uint64]:
+    """A key a query (T, Q), of its episode and its image."""
+    return combine(episodes.number[:, None], bench.domain.ids[episodes.query.numpy()])
 
 
 def _finite(logits: Tensor, episodes: Episodes) -> Tensor:

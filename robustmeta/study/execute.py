@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 
 from robustmeta.config.components import Adaptation, EmbeddingAdaptation
 from robustmeta.config.find import build
-from robustmeta.config.study import Study, Target
+from robustmeta.config.study import Learner, Study, Target
 from robustmeta.core import CellError, DataError, Domain, Episodes, StudyError
 from robustmeta.rng import Rng
 from robustmeta.shifts.shift import TaskStage
@@ -19,7 +19,7 @@ from robustmeta.store.partial import Partials
 from robustmeta.store.results import Outcome
 from robustmeta.study.data import Data
 from robustmeta.study.distributed import SOLO, Crew, Team, alone, expect_apart, join
-from robustmeta.study.evaluate import Bench, Embeddings, Point, Tables, evaluate
+from robustmeta.study.evaluate import Bench, Embeddings, Point, Source, Tables, evaluate
 from robustmeta.study.network import build as build_network
 from robustmeta.study.network import load
 from robustmeta.study.plan import Plan, Trial, Unit, Work, evaluation_shape, queried, source_trial, trials
@@ -129,10 +129,12 @@ class Worker:
         return ended
 
     def _run(self, unit: Unit) -> list[Done]:
+        lost = [w for w in unit.work if not all(map(self.store.has, w.cell.parents))]
+        if lost:
+            failed = [Done(w.name, "what it builds on failed") for w in lost]
+            rest = tuple(w for w in unit.work if w not in lost)
+            return failed + (self._run(replace(unit, work=rest)) if rest else [])
         first = unit.work[0]
-        missing = [p for p in first.cell.parents if not self.store.has(p)]
-        if missing:
-            return [Done(w.name, "what it builds on failed") for w in unit.work]
         if first.cell.kind != "train":
             self.crew.dismiss()  # no training comes after
         step = {"train": self._train, "tune": self._tune, "evaluate": self._evaluate}[first.cell.kind]
@@ -208,7 +210,7 @@ class Worker:
         return Validator(self.data.domain(trial.sources), episodes, trial.seed, self.study.backbone)
 
     def _evaluate(self, unit: Unit) -> list[Done]:
-        bench = self._bench(unit.work[0])
+        bench = replace(self._bench(unit.work[0]), sources=self._sources(unit))
         ready: list[tuple[Work, Point]] = []
         ended: list[Done] = []
         for work in unit.work:
@@ -261,6 +263,18 @@ class Worker:
             embeddings = Embeddings(net, adaptation, episodes.rows(), tables)
         given = _tasked(episodes, work.shift.tasking, evaluation.seed)
         return Bench(net, adaptation, domain, given, support, evaluation.seed, embeddings, self.study.flag_episodes)
+
+    def _sources(self, unit: Unit) -> dict[str, Source]:
+        """The other learners that attacks of a unit are made through."""
+        keys = {w.shift.through: w.cell.parents[1] for w in unit.work if w.shift and len(w.cell.parents) > 1}
+        everyone = {one.label: one for one in (*self.study.learners, *self.study.baselines)}
+        return {label: self._tuned(everyone[label], key) for label, key in keys.items()}
+
+    def _tuned(self, learner: Learner, tune_key: str) -> Source:
+        """A learner's network, and the adaptation that was chosen for it."""
+        head = self.store.head(tune_key)
+        net = load(self.study, learner, len(self._source().classes), self.store, head["parents"][0])
+        return Source(net, build("adaptations", Adaptation, head["protocol"]["adaptation"]))
 
     def _tables(self, network_and_target: str) -> Tables:
         if self._features[0] != network_and_target:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from robustmeta.config.components import Attack
+from robustmeta.config.components import Attack, SupportAttack
 
 Status = Literal["pass", "warn", "not run"]
 
@@ -36,6 +36,6 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def norm_of(attack: Attack) -> str:
+def norm_of(attack: Attack | SupportAttack) -> str:
     """The norm that an attack says it keeps to, "" if it does not."""
     return str(dict(attack).get("norm", ""))

@@ -10,21 +10,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robustmeta.attacks.noise import Noise
-from robustmeta.config.components import Attack
+from robustmeta.config.components import Attack, SupportAttack
 from robustmeta.config.flags import CONTROL, FLAGS, RIVAL_POINTS
 from robustmeta.config.study import Canvas
 from robustmeta.store.results import FLAG_COLUMNS
 from robustmeta.study.flagging import Finding, idle, judged, norm_of, percent
+from robustmeta.support_attacks.support_noise import SupportNoise
 
-BLACK_BOX = ("square", "transfer")
-"""Attacks that see no gradient of the network that is measured."""
+BLACK_BOX = ("square",)
+"""Attacks that see no gradient, beside those made through another learner."""
 MANY = 1000
 """Classes that are enough for every attack."""
 
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """A result under an attack: accuracy by episode, (episodes,), and what its cell stores of flags."""
+    """A result under an attack: accuracy by episode, (episodes,), and what its cell stores of flags.
+
+    ``transferred``: it is made through another learner.
+    """
 
     learner: str
     seed: int
@@ -33,9 +37,15 @@ class Attacked:
     shift: str
     step: int
     eps: float
-    attack: Attack
+    attack: Attack | SupportAttack
     accuracy: NDArray[np.float64]
     stored: Mapping[str, Mapping[str, Any]]
+    transferred: bool = False
+
+    @property
+    def blind(self) -> bool:
+        """Whether it sees no gradient of the network that is measured."""
+        return self.transferred or self.attack.name in BLACK_BOX
 
     def beside(self, others: Sequence["Attacked"], **same: object) -> list["Attacked"]:
         """Others of the same target and training seed; ``same``: attributes that agree besides."""
@@ -60,7 +70,8 @@ def table(context: Context) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for one in context.every:
         found = {name: Finding(**record) for name, record in one.stored.items()}
-        found |= {name: rule(one, context) for name, rule in RULES.items()}
+        rules = ON_SUPPORTS if isinstance(one.attack, SupportAttack) else RULES
+        found |= {name: rule(one, context) for name, rule in rules.items()}
         for name in FLAGS:
             place = (one.learner, one.seed, one.target, one.shift, one.step, one.eps)
             value = found[name].value
@@ -97,12 +108,12 @@ def _eps_nonmonotone(one: Attacked, context: Context) -> Finding:
 
 
 def _blackbox_wins(one: Attacked, context: Context) -> Finding:
-    if one.attack.name in BLACK_BOX or isinstance(one.attack, Noise):
-        return idle("it needs an attack that sees gradients")
+    if one.blind or isinstance(one.attack, Noise):
+        return idle("it needs an attack that sees gradients of the learner that is measured")
     same = one.beside(context.every, learner=one.learner, step=one.step)
-    rivals = [o for o in same if o.attack.name in BLACK_BOX and norm_of(o.attack) == norm_of(one.attack)]
+    rivals = [o for o in same if o.blind and norm_of(o.attack) == norm_of(one.attack)]
     if not rivals:
-        return idle(f"the study has no {' or '.join(BLACK_BOX)} attack of this norm and eps")
+        return idle("the study has no square or transfer attack of this norm and eps")
     gaps = {o.shift: _gap(one.accuracy, o.accuracy) for o in rivals}
     name = max(gaps, key=lambda k: gaps[k][0] - gaps[k][1])
     own, other, tasks = gaps[name]
@@ -117,6 +128,8 @@ def _gap(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float, 
 
 
 def _few_classes(one: Attacked, context: Context) -> Finding:
+    if isinstance(one.attack, SupportAttack):  # they have rules of their own
+        return _idle(one, context)
     left_out = [note for note in one.attack.notes(one.way) if note not in one.attack.notes(MANY)]
     text = "; ".join(left_out) or f"nothing is left out for tasks of {one.way} classes"
     return judged(bool(left_out), len(left_out), text)
@@ -138,12 +151,14 @@ def _control(one: Attacked, context: Context) -> Finding:
         return idle("the study has no baseline with a result")
     if isinstance(one.attack, Noise):
         return idle("noise need not break a network")
+    if one.transferred:
+        return idle("an attack made through another learner need not break a network")
     large = LARGE.get((norm_of(one.attack), context.images.channels))
     if large is None:
         return idle(f"no ε is known to be large in norm {norm_of(one.attack) or '(none)'}")
     least = large(context.images.channels * context.images.size**2)
     curve = one.beside(context.every, learner=context.baseline, shift=one.shift)
-    strong = [o for o in curve if o.eps >= least * (1 - 1e-6)]
+    strong = [o for o in curve if o.eps >= least * (1 - 1e-6) and not o.transferred]
     if not strong:
         return idle(f"the baseline has no result at a large eps, {least:.3g} or more")
     top = max(strong, key=lambda o: o.eps)
@@ -162,3 +177,34 @@ RULES: Mapping[str, Rule] = {
     "control": _control,
     "adaptation_bypassed": _adaptation_bypassed,
 }
+
+
+ON_QUERIES = "it concerns attacks on the query"
+
+
+def _support_noise_wins(one: Attacked, context: Context) -> Finding:
+    if isinstance(one.attack, SupportNoise):
+        return idle("it is the noise")
+    same = one.beside(context.every, learner=one.learner, step=one.step)
+    rivals = [o for o in same if isinstance(o.attack, SupportNoise) and norm_of(o.attack) == norm_of(one.attack)]
+    if not rivals:
+        return idle("the study has no support_noise of this norm and eps")
+    gaps = {o.shift: _gap(one.accuracy, o.accuracy) for o in rivals}
+    name = max(gaps, key=lambda k: gaps[k][0] - gaps[k][1])
+    own, other, tasks = gaps[name]
+    text = f"{percent(own)} by the attack, {percent(other)} by {name}, first {tasks} tasks"
+    return judged(own > other, own - other, text)
+
+
+def _idle(one: Attacked, context: Context) -> Finding:
+    return idle(ON_QUERIES)
+
+
+ON_SUPPORTS: Mapping[str, Rule] = {
+    "eps_nonmonotone": _eps_nonmonotone,
+    "blackbox_wins": _idle,
+    "few_classes": _idle,
+    "control": _idle,
+    "noise_wins": _support_noise_wins,
+}
+"""The same for attacks on the support."""

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from robustmeta.config.components import Attack
+from robustmeta.config.components import Attack, Certificate, SupportAttack
 from robustmeta.config.study import Learner, Study
 from robustmeta.metrics.intervals import estimate
 from robustmeta.metrics.scores import Metric
 from robustmeta.registry import builtin, resolve
-from robustmeta.shifts.shift import Shift
+from robustmeta.shifts.shift import ENSEMBLE, Shift
 from robustmeta.store.cells import Store, versions
 from robustmeta.store.results import Outcome, Results
-from robustmeta.study import flags, sets
+from robustmeta.study import certified, ensemble, flags, sets
 from robustmeta.study.augment import seen
 from robustmeta.study.plan import Plan, Work, digest
 from robustmeta.study.shifts import points as shift_points
@@ -49,18 +49,25 @@ def metrics() -> list[Metric]:
 
 
 def metrics_of(shift: Shift | None) -> list[Metric]:
-    """Those that a point of a shift has."""
+    """Those that a point of a shift has: accuracy alone for the worst of attacks; certificates have their own."""
+    if shift and isinstance(shift.certificate, Certificate):
+        return []
+    if shift and shift.family == ENSEMBLE:
+        return [m for m in metrics() if m.name == "accuracy"]
     return [m for m in metrics() if m.frames == bool(shift and shift.sequence)]
 
 
 def gather(plan: Plan, store: Store, outcome: Outcome) -> Results:
     """The results of a study from what its store holds; cells that are not there have NaN."""
     study = plan.study
-    measured = {_place(w): _measure(w, store) for w in plan.work if w.shift and store.has(w.cell.key)}
+    scored = [w for w in plan.work if metrics_of(w.shift) and w.shift and store.has(w.cell.key)]
+    measured = {_place(w): _measure(w, store) for w in scored}
+    minima = ensemble.minima(plan, store)
+    measured |= {_place(m.work): _worst(m, m.accuracy) for m in minima if m.accuracy is not None}
     tuning = _summaries(plan, store, "tune")
     training = _summaries(plan, store, "train").drop(columns="key", errors="ignore")
     baseline = _baseline(study.baselines, tuning)
-    points = _points(plan, measured, baseline)
+    points = _points(study, [*plan.work, *(m.work for m in minima)], measured, baseline)
     return Results(
         study=study,
         digest=digest(study, plan.keys),
@@ -76,6 +83,7 @@ def gather(plan: Plan, store: Store, outcome: Outcome) -> Results:
         versions=versions(),
         examples=_examples(plan, store),
         cells={w.cell.key: {"kind": w.cell.kind, "what": w.name} for w in plan.work},
+        certificates=certified.table(plan, store),
         flags=flags.table(flags.Context(_attacked(study, measured), baseline, study.images)),
     )
 
@@ -88,7 +96,11 @@ def _attacked(study: Study, measured: Mapping[tuple[str, int, str, str, int], Me
         point = m.work.shift
         if point and isinstance(point.attack, Attack):
             place = (learner, seed, target, ways[target], shift, step, point.value)
-            found.append(flags.Attacked(*place, point.attack, m.statistics["accuracy"][:, 0], m.flags))
+            accuracy, transferred = m.statistics["accuracy"][:, 0], bool(point.through)
+            found.append(flags.Attacked(*place, point.attack, accuracy, m.flags, transferred))
+        elif point and point.poison and isinstance(point.poison.attack, SupportAttack):
+            place = (learner, seed, target, ways[target], shift, step, point.value)
+            found.append(flags.Attacked(*place, point.poison.attack, m.statistics["accuracy"][:, 0], m.flags))
     return found
 
 
@@ -117,11 +129,16 @@ def _baseline(baselines: Iterable[Learner], tuning: pd.DataFrame) -> str:
     return max(known, key=lambda b: known[b]) if known else ""
 
 
-def _points(plan: Plan, measured: dict[tuple[str, int, str, str, int], Measured], baseline: str) -> pd.DataFrame:
-    study = plan.study
+def _worst(found: ensemble.Minimum, accuracy: Array) -> Measured:
+    return Measured(found.work, {"accuracy": accuracy[:, None]}, found.coupled, found.finished, {})
+
+
+def _points(
+    study: Study, works: Iterable[Work], measured: dict[tuple[str, int, str, str, int], Measured], baseline: str
+) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     seen: dict[tuple[str, str, str, int], Work] = {}
-    for w in plan.work:
+    for w in works:
         if w.shift:
             label, _, target, shift, step = _place(w)
             seen.setdefault((label, target, shift, step), w)
@@ -244,6 +261,7 @@ def _costs(plan: Plan, store: Store) -> pd.DataFrame:
         if w.cell.kind == "train":
             taken = ("train_seconds", "validation_seconds", "images", "validation_passes", "centre_passes")
             row |= {k: costs[k] for k in taken} | {"train_passes": costs["passes"]}
+            row["gradient_passes"] = costs.get("gradient_passes", math.nan)  # not counted by earlier versions
         elif w.cell.kind == "evaluate":
             row["evaluate_passes"] += w.passes
             row["flag_passes"] = row.get("flag_passes", 0) + costs.get("flag_passes", 0)

@@ -31,6 +31,7 @@ class Seen:
         part: the largest part of ε that was used, None likewise; outside: how far a pixel lies outside [0, 1].
         compared, right: queries that further attacks saw, and those that the attack left right.
         others: those that each further attack left right.
+        transferred: the attack has seen another classifier.
     """
 
     training: tuple[str, ...]
@@ -53,6 +54,7 @@ class Seen:
     compared: int = 0
     right: int = 0
     others: dict[str, int] = field(default_factory=dict[str, int])
+    transferred: bool = False
 
 
 @dataclass(eq=False)
@@ -73,8 +75,12 @@ class Inspection:
     def __post_init__(self) -> None:
         self.seen = Seen(tuple(name or type(m).__name__ for name, m in self.net.named_modules() if m.training))
 
-    def run(self, classifier: Classifier, x: Tensor, y: Tensor, rng: Rng) -> tuple[Tensor, Tensor, int]:
+    def run(
+        self, classifier: Classifier, x: Tensor, y: Tensor, rng: Rng, source: Classifier | None = None
+    ) -> tuple[Tensor, Tensor, int]:
         """The attacked queries (T, Q, C, H, W) of a chunk, their logits, and the images sent forward for flags.
+
+        ``source``: what the attack sees instead of the classifier that is measured, on the same tasks.
 
         Raises:
             CellError: the queries do not lie in [0, 1], or what the attack returns is not finite.
@@ -84,17 +90,22 @@ class Inspection:
         seen.coupled, seen.shape = classifier.coupled, tuple(x.shape[2:])
         if (some := min(len(x), PROBED - before)) > 0:
             self._probe(classifier.select(slice(0, some)), x[:some], y[:some])
-        right, zero = zero_gradients(classifier, x, y)
-        seen.upright += int(right.sum())
-        seen.zero += int((right & zero).sum())
-        perturbed, logits = self._attack(classifier, x, y, rng)
+        seen.transferred = source is not None
+        if source is None:
+            right, zero = zero_gradients(classifier, x, y)
+            seen.upright += int(right.sum())
+            seen.zero += int((right & zero).sum())
+        perturbed, logits = self._attack(classifier, x, y, rng, source)
         seen.way = logits.shape[-1]
-        if (some := min(len(x), self.episodes - before)) > 0:
+        if source is None and (some := min(len(x), self.episodes - before)) > 0:
             right = int((logits[:some].argmax(-1) == y[:some]).sum())
             self._compare(classifier.select(slice(0, some)), x[:some], y[:some], rng, right)
         seen.tasks += len(x)
         seen.queries += y.numel()
-        cost = [passes(self.attack, seen.way, y.shape[1], tasks, self.episodes) for tasks in (before, seen.tasks)]
+        cost = [
+            passes(self.attack, seen.way, y.shape[1], tasks, self.episodes, transferred=seen.transferred)
+            for tasks in (before, seen.tasks)
+        ]
         self.spent += cost[1] - cost[0]
         return perturbed, logits, cost[1] - cost[0]
 
@@ -112,11 +123,13 @@ class Inspection:
         seen.spread = max(seen.spread, spread(z))
         seen.unsteady |= len(set((z.argmax(-1) == y).flatten(1).sum(1).tolist())) > 1
 
-    def _attack(self, classifier: Classifier, x: Tensor, y: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
-        """Attack, watching, and look at what comes back."""
+    def _attack(
+        self, classifier: Classifier, x: Tensor, y: Tensor, rng: Rng, source: Classifier | None
+    ) -> tuple[Tensor, Tensor]:
+        """Attack, watching what it asks of the classifier that is measured, and look at what comes back."""
         seen, norm = self.seen, norm_of(self.attack)
-        log = Log(x, y, norm, self.eps) if norm in PARTS else None
-        watched = Watched(classifier, log, torch.arange(len(x))) if log else classifier
+        log = Log(x, y, norm, self.eps) if norm in PARTS and source is None else None
+        watched = Watched(classifier, log, torch.arange(len(x))) if log else source or classifier
         perturbed = self.attack.perturb(watched, x, y, self.eps, rng)
         if not torch.isfinite(perturbed).all():
             raise CellError(f"attack {self.attack.name} returned NaN or infinite pixels; expected values in [0, 1]")
@@ -127,6 +140,7 @@ class Inspection:
             right = logits.argmax(-1) == y
             lost = log.most > (~right).sum(1) if classifier.coupled else log.fallen & right
             seen.silent = (seen.silent or 0) + int(lost.sum())
+        if norm in PARTS:
             seen.part = max(seen.part or 0.0, float(PARTS[norm](perturbed - x, self.eps).max()))
         return perturbed, logits
 

@@ -10,13 +10,19 @@ from robustmeta.study.flagging import Finding, idle, judged, norm_of, percent
 from robustmeta.study.further import PASSES, further
 from robustmeta.study.honesty import Inspection, Seen
 
+TRANSFERRED = "the attack is made through another learner than the one that is measured"
+OF_THE_ATTACK = (
+    *("zero_grad", "onestep_beats_iter", "not_converged", "unbounded_fails", "noise_wins", "silent_success"),
+)
+"""Flags on how an attack fares with the classifier that it sees."""
 NAMED = 3
 """Modules that are named; of others there is only the number."""
 
 
 def flags(seen: Seen, attack: Attack, eps: float) -> dict[str, Finding]:
     """What each flag says that needs this point alone."""
-    return {name: rule(seen, attack, eps) for name, rule in RULES.items()}
+    elsewhere = OF_THE_ATTACK if seen.transferred else ()
+    return {name: idle(TRANSFERRED) if name in elsewhere else rule(seen, attack, eps) for name, rule in RULES.items()}
 
 
 def stored(inspection: Inspection | None) -> dict[str, Any]:

@@ -44,9 +44,11 @@ def pace(label: str, method: Method, budget: Budget, rule: Validation) -> Pace:
         return Pace(0, 1)
     if budget.seconds is not None:
         return Pace(max(1, round(budget.seconds * PASSES_A_SECOND / method.passes())), checks, budget.seconds)
-    steps = budget.steps or (budget.images or 0) // images
+    cost, what = (method.gradient_passes(), "gradient passes") if budget.gradient_passes else (images, "images")
+    given = budget.gradient_passes or budget.images or 0
+    steps = budget.steps or given // cost
     if steps < 1:
-        raise StudyError(f"{label}: a step takes {images} images, the budget is {budget.images}")
+        raise StudyError(f"{label}: a step takes {cost} {what}, the budget is {given}")
     return Pace(steps, len(check_steps(steps, checks)))
 
 

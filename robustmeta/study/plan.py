@@ -2,21 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robustmeta.config.components import Adaptation, Attack, Backbone, EmbeddingAdaptation, Source
+from robustmeta.config.components import Adaptation, Attack, Backbone, Certificate, EmbeddingAdaptation, Source
 from robustmeta.config.study import Learner, Study, Target, Validation
 from robustmeta.core import Episodes, StudyError, TaskShape, sample
 from robustmeta.rng import hash64
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Cell, Store
-from robustmeta.study import further, permute
+from robustmeta.study import further, permute, poisoned
 from robustmeta.study.centre import centre_passes
 from robustmeta.study.data import Data
+from robustmeta.study.evaluate import chunks
 from robustmeta.study.pace import pace
 from robustmeta.study.shifts import chain_identity, identity, points, tasking_identity
 
@@ -25,7 +27,8 @@ from robustmeta.study.shifts import chain_identity, identity, points, tasking_id
 class Work:
     """A cell with what it takes to compute it. ``target`` and ``shift`` are set where the cell evaluates.
 
-    ``passes``: images that it sends forward through the backbone, beside the ``unit``'s adaptation.
+    ``passes``: images that it sends forward through the backbone, beside the ``unit``'s adaptation;
+    ``gradient_passes``: those that its training sends backward.
     """
 
     cell: Cell
@@ -34,6 +37,7 @@ class Work:
     passes: int
     target: Target | None = None
     shift: Shift | None = None
+    gradient_passes: int = 0
 
     @property
     def name(self) -> str:
@@ -73,6 +77,8 @@ class Row:
     cached: bool
     estimate: bool = False
     """Whether the passes are guessed, and the numbers of no second run will be the same: a budget in seconds."""
+    gradient_passes: int = 0
+    """Images that training sends backward."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +115,8 @@ class Plan:
                 passes = w.passes + (unit.shared_passes if i == 0 else 0)
                 cached = w.cell.key in self.cached
                 guess = w.cell.kind == "train" and not self.study.budget.reproducible
-                out.append(Row(w.learner.label, w.seed, w.cell.kind, *place, w.cell.key, passes, cached, guess))
+                name = (w.learner.label, w.seed, w.cell.kind)
+                out.append(Row(*name, *place, w.cell.key, passes, cached, guess, w.gradient_passes))
         return out
 
 
@@ -218,8 +225,10 @@ class Planner:
         for target in self.study.targets:
             shape = evaluation_shape(self.study, target)
             episodes = self._episodes([target.source], shape, self.study.evaluation.episodes)
+            tuned = {(w.learner.label, w.seed): w for w in tune}
             for w in (w for w in tune if serves(w.learner, shape.way)):
-                out += self._evaluate(w, target, episodes)
+                found = {p.through: tuned[p.through, w.seed] for p in self.points if p.through}
+                out += self._evaluate(w, target, episodes, found)
         return out
 
     def _train(self, learner: Learner, seed: int) -> Work:
@@ -248,7 +257,8 @@ class Planner:
         tried = [self.data.episodes(t.sources, t.shape, t.seed, v.episodes) for t in given]
         checking = sum(measuring_passes(method.adaptation(), study.backbone, episodes) for episodes in tried)
         passes = going.steps * method.passes() + going.checks * checking + centre_passes(method, domain)
-        return Work(Cell("train", spec), learner, seed, passes)
+        gradients = going.steps * method.gradient_passes()
+        return Work(Cell("train", spec), learner, seed, passes, gradient_passes=gradients)
 
     def _tune(self, train: Work) -> Work:
         study, learner = self.study, train.learner
@@ -267,10 +277,11 @@ class Planner:
             passes += measuring_passes(learner.adapt, study.backbone, again)
         return Work(Cell("tune", spec, (train.cell.key,)), learner, train.seed, passes)
 
-    def _evaluate(self, tune: Work, target: Target, episodes: Episodes) -> list[Unit]:
+    def _evaluate(self, tune: Work, target: Target, episodes: Episodes, sources: Mapping[str, Work]) -> list[Unit]:
         groups: dict[str, list[Work]] = {}
         embeds = embedded(tune.learner.adapt, self.study.backbone)
-        for shift in self.points:
+        for point in self.points:
+            shift, source = _through(point, tune, sources)
             support = json.dumps([tasking_identity(shift.tasking), chain_identity(shift.support)], sort_keys=True)
             spec = {
                 "target": self.data.identity(target.source),
@@ -278,14 +289,22 @@ class Planner:
                 "shift": identity(shift),
                 **self._flags(shift),
             }
-            cell, passes = Cell("evaluate", spec, (tune.cell.key,)), self._cost(shift, episodes, embeds)
-            noted = _noted(shift, episodes.way)
-            groups.setdefault(support, []).append(Work(cell, tune.learner, tune.seed, passes, target, noted))
+            parents = (tune.cell.key, source.cell.key) if source else (tune.cell.key,)
+            cell, passes = Cell("evaluate", spec, parents), self._cost(shift, episodes, embeds)
+            if shift.poison:
+                some = min(shift.episodes, len(episodes))
+                passes, _ = poisoned.passes(tune.learner.adapt, shift, episodes.shape, some)
+            group, noted = groups.setdefault(support, []), _noted(shift, episodes.way)
+            if source:
+                passes += _adapting(source.learner, target, shift, group, episodes)
+            group.append(Work(cell, tune.learner, tune.seed, passes, target, noted))
         adapting = 0 if embeds else tune.learner.adapt.passes(episodes.shape, len(episodes))
         return [Unit(tuple(g), adapting) for g in groups.values()]
 
     def _flags(self, shift: Shift) -> dict[str, Any]:
         """What the honesty flags of an attack depend on."""
+        if shift.poison:
+            return {"flags": {"version": poisoned.VERSION}}
         if not isinstance(shift.attack, Attack):
             return {}
         return {"flags": further.identity(shift.episodes, self.study.flag_episodes)}
@@ -294,14 +313,45 @@ class Planner:
         queries = episodes.query[: shift.episodes].numel()
         if shift.sequence:
             return shift.sequence.frames * (len(queried(episodes, shift)) if embeds else queries)
+        if isinstance(shift.certificate, Certificate):
+            return queries * shift.certificate.passes()
         if isinstance(shift.attack, Attack):
             tasks, images = episodes.query[: shift.episodes].shape
-            flags = further.passes(shift.attack, episodes.way, images, tasks, self.study.flag_episodes)
+            some, transferred = self.study.flag_episodes, bool(shift.through)
+            flags = further.passes(shift.attack, episodes.way, images, tasks, some, transferred=transferred)
             return queries * (shift.attack.passes(episodes.way) + 1) + flags
         if not embeds:
             return queries
         views = len({json.dumps(chain_identity(c), sort_keys=True) for c in (shift.support, shift.query)} - {"[]"})
         return len(episodes.rows()) * (views if shift.support or shift.query else 1)
+
+
+def _through(shift: Shift, tune: Work, sources: Mapping[str, Work]) -> tuple[Shift, Work | None]:
+    """The shift with a note on what its attack is made through, and that learner's tuning if it is another's."""
+    if not shift.through:
+        return shift, None
+    source = sources[shift.through]
+    if source.cell.key == tune.cell.key:
+        note = f"made through {shift.through} itself, so it is no transfer here"
+        return replace(shift, through="", notes=(*shift.notes, note)), None
+    note = f"transfer: made through {shift.through}, adapted to the same supports"
+    return replace(shift, notes=(*shift.notes, note)), source
+
+
+def _adapting(learner: Learner, target: Target, shift: Shift, group: list[Work], episodes: Episodes) -> int:
+    """Images sent forward to adapt the learner that an attack is made through, less what others of a group share.
+
+    Raises:
+        StudyError: it serves another number of classes.
+    """
+    if not serves(learner, episodes.way):
+        raise StudyError(
+            f"attack {shift.label} goes through {learner.label}, which serves tasks of {learner.method.diet().way} "
+            f"classes only; those of {target.label} have {episodes.way}: choose another learner"
+        )
+    done = max((w.shift.episodes for w in group if w.shift and w.shift.through == shift.through), default=0)
+    new = [rows for rows in chunks(episodes) if done <= rows.start < shift.episodes]
+    return sum(learner.adapt.passes(episodes.shape, rows.stop - rows.start) for rows in new)
 
 
 def _noted(shift: Shift, way: int) -> Shift:
@@ -336,14 +386,17 @@ def measuring_passes(adaptation: Adaptation, backbone: Backbone, episodes: Episo
 
 
 def _unique(units: list[Unit]) -> list[Unit]:
-    """Cells that two learners share (one network under several adaptations) are worked on once."""
+    """Cells that two learners share (one network under several adaptations), or two curves, are worked on once."""
     seen: set[str] = set()
     out: list[Unit] = []
     for unit in units:
-        work = tuple(w for w in unit.work if w.cell.key not in seen)
-        seen |= {w.cell.key for w in work}
+        work: dict[str, Work] = {}
+        for w in unit.work:
+            if w.cell.key not in seen:
+                work.setdefault(w.cell.key, w)
+        seen |= set(work)
         if work:
-            out.append(Unit(work, unit.shared_passes))
+            out.append(Unit(tuple(work.values()), unit.shared_passes))
     return out
 
 

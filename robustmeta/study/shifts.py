@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from robustmeta.config.components import Attack
+from robustmeta.config.components import Attack, Certificate, SupportAttack
 from robustmeta.config.study import Study
 from robustmeta.shifts.corruption import Corruption
 from robustmeta.shifts.sequence import FrameSequence
@@ -64,4 +64,19 @@ def identity(shift: Shift) -> dict[str, Any]:
         "episodes": shift.episodes,
         **({"tasking": tasking_identity(shift.tasking)} if shift.tasking else {}),
         **({"sequence": sequence_identity(shift.sequence)} if shift.sequence else {}),
+        **_certificate(shift),
+        **_poison(shift),
     }
+
+
+def _certificate(shift: Shift) -> dict[str, Any]:
+    if not isinstance(shift.certificate, Certificate):
+        return {}
+    return {"certificate": shift.certificate.identity(), "sigma": shift.value}
+
+
+def _poison(shift: Shift) -> dict[str, Any]:
+    if not shift.poison or not isinstance(shift.poison.attack, SupportAttack):
+        return {}
+    attack = shift.poison.attack.identity()
+    return {"support_attack": attack, "seed": shift.poison.seed, "support_eps": shift.value}

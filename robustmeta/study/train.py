@@ -110,6 +110,7 @@ class Loop:
             )
         norm = self.course.step(self.training.clip, self.training.weight_decay)
         record.step, record.loss, record.passes = record.step + 1, stats.loss, record.passes + stats.passes
+        record.gradient_passes += stats.gradient_passes
         record.training += time.perf_counter() - clock
         if self.pace.seconds:
             record.training = self.team.shared(record.training)
@@ -173,6 +174,7 @@ class Loop:
             "seconds": record.training + record.measuring + centring,
             "images": record.step * self.method.diet().images,
             "passes": record.passes,
+            "gradient_passes": record.gradient_passes,
             "validation_passes": record.measured,
             "centre_passes": passes,
             "finished": time.time(),

@@ -7,6 +7,7 @@ from robustmeta.testing.domains import check_domain
 from robustmeta.testing.finding import Finding
 from robustmeta.testing.methods import check_method
 from robustmeta.testing.sequences import check_sequence
+from robustmeta.testing.support_attacks import check_support_attack
 from robustmeta.testing.taskings import check_tasking
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "check_domain",
     "check_method",
     "check_sequence",
+    "check_support_attack",
     "check_tasking",
 ]

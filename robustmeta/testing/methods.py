@@ -90,7 +90,10 @@ def _passes(one: Apprentice) -> str:
     got = images_seen(net, lambda: stats.append(one.step(net)))
     if not got == said == stats[0].passes:
         raise Wrong(f"passes() says {said} images a step, StepStats {stats[0].passes}; {got} pass through the backbone")
-    return f"{said} images a step"
+    back = one.method.gradient_passes()
+    if back != stats[0].gradient_passes:
+        raise Wrong(f"gradient_passes() says {back} images a step, StepStats {stats[0].gradient_passes}")
+    return f"{said} images a step forward, {back} backward"
 
 
 def _learns(one: Apprentice) -> str:

@@ -4,9 +4,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from robustmeta.config.attacking import over_steps, transfers, weaker
 from robustmeta.config.labels import slug
+from robustmeta.config.poisoning import poisoned
 from robustmeta.config.study import Study
 from robustmeta.config.tasking import dirty
+from robustmeta.shifts.shift import ENSEMBLE
 from robustmeta.store.results import Results
 
 MAX_CURVES = 40
@@ -39,13 +42,16 @@ class Accuracy:
 def accuracies(results: Results, learner: str, seed: int | None = None) -> list[Accuracy]:
     """What the study asks for of one learner: of one seed, or over all of them as the records give it."""
     measured = _measured(results, learner, seed)
-    keys = ["metric", "learner", "target", "shift", "axis", "step", "mean", "gain"]
-    tasks, rows = dirty(results.study.shifts), list[Accuracy]()
-    for metric, label, target, shift, axis, step, mean, gain in results.points[keys].itertuples(index=False, name=None):
+    keys = ["metric", "learner", "target", "shift", "shift_family", "axis", "step", "mean", "gain"]
+    shifts, rows = results.study.shifts, list[Accuracy]()
+    kinds = {"tasks": dirty(shifts), "transfer": transfers(shifts), "steps": weaker(shifts), "poison": poisoned(shifts)}
+    apart = {shift: kind for kind, some in kinds.items() for shift in some}
+    table = results.points[keys]
+    for metric, label, target, shift, family, axis, step, mean, gain in table.itertuples(index=False, name=None):
         if metric != "accuracy" or label != learner:
             continue
         own, time = measured.get((target, shift, int(step)), (math.nan, 0))
-        whole, axis = seed is None, "tasks" if shift in tasks else axis
+        whole, axis = seed is None, ENSEMBLE if family == ENSEMBLE else str(apart.get(shift, axis))
         rows.append(Accuracy(target, shift, axis, int(step), mean if whole else own, gain if whole else math.nan, time))
     return rows
 
@@ -88,6 +94,19 @@ def curves(rows: Sequence[Accuracy], study: Study) -> list[Point]:
     return sorted(found)
 
 
+def step_curves(rows: Sequence[Accuracy], study: Study) -> list[Point]:
+    """``steps/<target>/<attack>-eps-<eps>`` by the number of steps, of attacks measured with several; 0 is clean."""
+    known = {(r.target, r.shift, r.step): r for r in rows if math.isfinite(r.mean)}
+    starts = {r.target: r for r in known.values() if r.axis == "clean"}
+    found: list[Point] = []
+    for entry, curves in over_steps(study.shifts).items():
+        for (target, shift, step), row in known.items():
+            if shift in curves and target in starts:
+                key, start = f"steps/{target}/{entry}-eps-{step / 1000:g}", starts[target]
+                found += [Point(key, curves[shift], row.mean, row.time), Point(key, 0, start.mean, start.time)]
+    return sorted(set(found))
+
+
 def _by_shift(rows: Iterable[Accuracy]) -> dict[str, Curve]:
     found: dict[str, Curve] = {}
     for row in rows:
@@ -124,10 +143,16 @@ def _mean(values: Iterable[float]) -> float:
 SUMMARIES = {
     "clean_acc": "accuracy without corruption or attack, mean over the targets",
     "corrupted_acc": "accuracy under corruptions of pixels: mean over severities, then over corruptions and targets",
-    "attacked_acc": "accuracy under attacks: mean over eps, then over attacks and targets",
+    "attacked_acc": "accuracy under attacks through the learner itself, at their most steps: mean over eps, then over "
+    "attacks and targets",
+    "poisoned_acc": "accuracy after attacks on the support: mean over eps, then over attacks and targets",
     "worst_acc": "the lowest accuracy of any target and shift",
     "gain": "accuracy minus the baseline's on the same tasks: mean over each curve, then over curves, clean among them",
 }
+
+
+UNCOUNTED = (ENSEMBLE, "steps", "transfer")
+"""Curves that enter no mean: they repeat others, or are no test of all learners alike."""
 
 
 def summary(rows: Sequence[Accuracy]) -> list[Point]:
@@ -137,8 +162,9 @@ def summary(rows: Sequence[Accuracy]) -> list[Point]:
         "clean_acc": _over_curves((r, r.mean) for r in rows if r.axis == "clean"),
         "corrupted_acc": _over_curves((r, r.mean) for r in rows if r.axis == "severity"),
         "attacked_acc": _over_curves((r, r.mean) for r in rows if r.axis == "eps"),
+        "poisoned_acc": _over_curves((r, r.mean) for r in rows if r.axis == "poison"),
         "worst_acc": min(r.mean for r in rows) if all(math.isfinite(r.mean) for r in rows) else math.nan,
-        "gain": _over_curves((r, r.gain) for r in rows),
+        "gain": _over_curves((r, r.gain) for r in rows if r.axis not in UNCOUNTED),
     }
     return [Point(f"summary/{k}", 0, round(v, 4), time) for k, v in values.items() if math.isfinite(v)]
 
@@ -169,6 +195,18 @@ def stability(results: Results, learner: str, time: int) -> list[Point]:
     return [Point(f"flip/{target}/{shift}", int(step), value, time) for target, shift, step, value in mine]
 
 
+def certificates(results: Results, learner: str, time: int) -> list[Point]:
+    """``certified/<target>/<certificate>-sigma-<sigma>`` by 1000 × radius, the other measures by 1000 × sigma."""
+    keys = ["learner", "target", "shift", "sigma", "measure", "radius", "mean"]
+    found: list[Point] = []
+    for label, target, shift, sigma, measure, radius, mean in results.certificates[keys].itertuples(index=False):
+        if label == learner:
+            curve = f"certified/{target}/{shift}-sigma-{sigma:g}"
+            key, step = (f"{measure}/{target}/{shift}", sigma) if math.isnan(radius) else (curve, radius)
+            found.append(Point(key, round(1000 * step), mean, time))
+    return found
+
+
 def instances(results: Results, learner: str, time: int, seed: int | None = None) -> list[Point]:
     """``instance`` by k: accuracy at the k-th image of a class, over the seeds or of one, if the learner has that."""
     if not len(results.instances):
@@ -196,6 +234,16 @@ HISTORY = {
     "val_accuracy": "val/accuracy",
 }
 """Column of the training history -> metric."""
+
+
+def spent(results: Results, learner: str, seed: int, time: int) -> list[Point]:
+    """``cost/images``, ``cost/train_passes`` and ``cost/gradient_passes``: what a training has taken, at step 0."""
+    found: list[Point] = []
+    for row in results.costs.to_dict("records"):
+        if (row["learner"], row["seed"]) == (learner, seed):
+            known = {c: float(row.get(c, math.nan)) for c in ("images", "train_passes", "gradient_passes")}
+            found += [Point(f"cost/{c}", 0, value, time) for c, value in known.items() if not math.isnan(value)]
+    return found
 
 
 def training(results: Results, learner: str, seed: int, time: int) -> list[Point]:

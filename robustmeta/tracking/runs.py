@@ -13,11 +13,14 @@ from robustmeta.store.results import Results
 from robustmeta.tracking.curves import (
     Point,
     accuracies,
+    certificates,
     curves,
     instances,
     set_summary,
+    spent,
     spread,
     stability,
+    step_curves,
     summary,
     training,
 )
@@ -85,6 +88,8 @@ def _learner(results: Results, label: str, tags: dict[str, str], params: dict[st
     params = params | {"seeds": " ".join(map(str, results.study.seeds))}
     latest = _span(results, label)[1]
     whole = set_summary(results, label, latest) + stability(results, label, latest) + instances(results, label, latest)
+    whole += certificates(results, label, latest)
+    whole += step_curves(rows, results.study)
     points = curves(rows, results.study) + summary(rows) + spread(results, label, latest) + whole
     return Run(LEARNER, label, tags, *_span(results, label), label, "", params, tuple(points))
 
@@ -95,7 +100,9 @@ def _seed(results: Results, label: str, seed: int, tags: dict[str, str], params:
     tags |= {"robustmeta.seed": str(seed)} | _incomplete(results, label, str(seed))
     params = params | {"seed": str(seed)} | _chosen(results, label, seed)
     points = curves(rows, results.study) + summary(rows) + spread(results, label, end, seed)
+    points += step_curves(rows, results.study)
     points += training(results, label, seed, start) + instances(results, label, end, seed)
+    points += spent(results, label, seed, start)
     return Run(SEED, f"{label} seed {seed}", tags, start, end, label, str(seed), params, tuple(points))
 
 

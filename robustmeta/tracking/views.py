@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from robustmeta.config.attacking import over_steps
 from robustmeta.config.study import Study
 from robustmeta.store.results import Results
 from robustmeta.tracking.curves import SUMMARIES
@@ -95,6 +96,13 @@ def note(results: Results, experiment: str, report: str) -> str:
         "it is the severity, 1 to 5, or 1000 × eps of an attack; 0 is clean. "
         "The menu of saved views also has the spread over seeds."
     )
+    if over_steps(results.study.shifts):
+        lines.append("`steps/<target>/<attack>-eps-<eps>` is the accuracy by the number of steps of an attack.")
+    if len(results.certificates):
+        lines.append(
+            "`certified/<target>/<certificate>-sigma-<sigma>` is the share of queries that are right within a radius "
+            "in L2; Step is 1000 × radius there, and 1000 × sigma of `smoothed_accuracy`, `abstained`, `mean_radius`."
+        )
     lines.append("\n".join(f"- `summary/{name}`: {text}" for name, text in SUMMARIES.items()))
     lines.append("\n".join(f"- {name}: {text}" for name, text in results.protocol.items()))
     lines.append(f"Written by `robustmeta sync` from the records. Digest of the study: `{results.digest[:12]}`.")

@@ -55,6 +55,7 @@ class Row:
     passes: int
     cached: bool
     estimate: bool = False
+    gradient_passes: int = 0
 
 
 @dataclass
@@ -90,7 +91,7 @@ class Api:
 
     def plan(self, study: Any, root: Path) -> Any:
         rows = [
-            Row("maml", 0, "train", "", "", 0, "k1", 1000, True),
+            Row("maml", 0, "train", "", "", 0, "k1", 1000, True, gradient_passes=700),
             Row("maml", 0, "evaluate", "new", "fog", 3, "k2", 2500, False),
         ]
         return SimpleNamespace(rows=rows)
@@ -232,6 +233,8 @@ def test_plan(api: Api) -> None:
     found = json.loads(call("plan", "s.yaml", "--json").stdout)
     assert found["cells"] == {"planned": 2, "cached": 1, "missing": 1}
     assert found["passes"] == {"planned": 3500, "missing": 2500}
+    assert found["gradient_passes"] == {"planned": 700, "missing": 0}
+    assert "Training sends 700 images backward, 0 of them to do." in result.stdout
     assert found["rows"][1]["key"] == "k2"
 
 

@@ -1,4 +1,4 @@
-"""Corruptions of other packages: what works is used by name, what is broken is named and spoils nothing else."""
+"""Components of other packages: what works is used by name, what is broken is named and spoils nothing else."""
 
 import json
 import os
@@ -93,6 +93,111 @@ def measured(site: Path, folder: Path, ref: str) -> dict[str, Any]:
     study.write_text(yaml.safe_dump(tiny.document(shifts=shifts, learners=learners, budget={"images": 100})))
     plugin = ["--plugin", str(Path(tiny.__file__))]
     done = call(site, "run", str(study), *plugin, "--root", str(folder / "runs"), "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+KINDS = {
+    "attacks": ("acme_glare", "acme_laser"),
+    "methods": ("acme_neighbour", "acme_lost"),
+    "adaptations": ("acme_nearest", "acme_mixed"),
+}
+"""What of each kind works, and what does not."""
+WHY = {
+    "acme_laser": "attack 'acme_laser': importing acme_shifts.laser failed: No module named "
+    "'acme_optics_that_nobody_has'",
+    "acme_lost": "acme_shifts.learning: unknown name 'Neighbor'; did you mean Neighbour?",
+    "acme_mixed": "acme_shifts.glare:Glare is the class Glare, not one of the adaptations",
+}
+
+
+def test_learners_and_attacks_are_listed_with_what_is_broken(site: Path) -> None:
+    every = json.loads(call(site, "list", "--json").stdout)["components"]
+    for kind, (good, broken) in KINDS.items():
+        rows = {r["name"]: r for r in every if r["kind"] == kind}
+        assert builtin(kind).keys() | {good, broken} == rows.keys()
+        assert {r["origin"] for name, r in rows.items() if name in (good, broken)} == {"acme-shifts 1.2.0"}
+        assert {name: r["error"] for name, r in rows.items() if r["error"]} == {broken: WHY[broken]}
+        assert rows[good]["summary"].startswith(("The worst of a query", "Learn features", "The class of the nearest"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_are_checked_like_any_other(site: Path, kind: str) -> None:
+    done = call(site, "check", KINDS[kind][0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(line.startswith("ok     ") for line in done.stdout.splitlines())
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_they_are_described_like_any_other(site: Path) -> None:
+    found = json.loads(call(site, "describe", "acme_neighbour", "--json").stdout)
+    assert (found["kind"], found["origin"], found["paper"]) == ("methods", "acme-shifts 1.2.0", "Acme 2026, Neighbours")
+    assert {"train.way", "rate"} <= {field["name"] for field in found["fields"]}
+
+
+def test_a_study_that_names_what_is_broken_says_so_with_its_place(site: Path, tmp_path: Path) -> None:
+    learner = {"name": "acme_neighbour", "adapt": {"name": "acme_mixed"}}
+    shifts = [{"attack": "acme_laser", "eps": [0.1]}]
+    study = tmp_path / "study.yaml"
+    study.write_text(yaml.safe_dump(tiny.document(learners=[learner, {"name": "acme_lost"}], shifts=shifts)))
+    done = call(site, "plan", str(study), "--plugin", str(Path(tiny.__file__)), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert [line.partition(": ")[2].partition(": ")[0] for line in lines] == [
+        *("learners.0.adapt.name", "learners.1.name", "shifts.0.attack"),
+    ]
+    assert "not one of the adaptations" in lines[0]
+    assert "did you mean Neighbour?" in lines[1]
+    assert "acme_optics_that_nobody_has" in lines[2]
+
+
+def test_the_schema_has_what_works(site: Path) -> None:
+    done = call(site, "schema")
+    assert done.returncode == 0, done.stderr
+    for good, broken in KINDS.values():
+        assert f'"const": "{good}"' in done.stdout
+        assert f'"const": "{broken}"' not in done.stdout
+
+
+def test_a_study_learns_and_attacks_with_them_however_they_are_named(site: Path, tmp_path: Path) -> None:
+    """Installed, as an attribute of a file, and by the decorator of a plug-in file: the same cells."""
+    inside, own = site / "acme_shifts", tmp_path / "own"
+    own.mkdir()
+    for name in ("learning.py", "glare.py"):
+        shutil.copy(inside / name, own / name)
+    by_file = {"acme_neighbour": "learning.py:Neighbour", "acme_nearest": "learning.py:Nearest"}
+    by_file |= {"acme_glare": "glare.py:Glare"}
+    first = learned(site, tmp_path, dict.fromkeys(by_file), ())
+    assert first["cells"]["failed"] == 0
+    assert first["cells"]["computed"] == first["cells"]["planned"] == 10
+    places = {(r["learner"], r["shift"], r["eps"]) for r in first["results"]}
+    assert places == {(n, *s) for n in ("acme", "pairs") for s in (("clean", None), ("glare", 0.05), ("glare", 0.3))}
+    rows = {(r["learner"], r["eps"]): r["mean"] for r in first["results"] if r["metric"] == "accuracy"}
+    assert all(rows[n, 0.3] <= rows[n, None] for n in ("acme", "pairs"))
+    elsewhere = tmp_path / "nothing"
+    elsewhere.mkdir()
+    attribute = learned(elsewhere, tmp_path, {n: f"{own}/{ref}" for n, ref in by_file.items()}, (), "plan")
+    decorated = learned(elsewhere, tmp_path, dict.fromkeys(by_file), (own / "learning.py", own / "glare.py"), "plan")
+    for again in (attribute, decorated):
+        assert again["cells"] == {"planned": 10, "cached": 10, "missing": 0}
+
+
+def learned(
+    site: Path, folder: Path, names: dict[str, str | None], plugins: tuple[Path, ...], command: str = "run"
+) -> Any:
+    """A tiny study with Acme's learner, adaptation and attack; the object of ``run --json`` or another command."""
+    method, adaptation, attack = (names[n] or n for n in ("acme_neighbour", "acme_nearest", "acme_glare"))
+    learners = [
+        {"label": "acme", "name": method, "train": {"way": 4, "shot": 2, "query": 3, "tasks": 2}},
+        {"label": "pairs", "name": "protonet", "train": {"way": 4, "tasks": 2}, "adapt": {"name": adaptation}},
+    ]
+    shifts = [{"label": "glare", "attack": attack, "eps": [0.05, 0.3]}]
+    document = tiny.document(shifts=shifts, learners=learners, baselines=[], budget={"images": 200})
+    study = folder / "learn.yaml"
+    study.write_text(yaml.safe_dump(document | {"flag_episodes": 0}))
+    args = [arg for plugin in (Path(tiny.__file__), *plugins) for arg in ("--plugin", str(plugin))]
+    done = call(site, command, str(study), *args, "--root", str(folder / "runs"), "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

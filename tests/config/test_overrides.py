@@ -92,7 +92,10 @@ def test_an_override_mends_the_file(load: Callable[..., Study], study_text: str)
             "learners.0={name: toy-method, adapt: {stesp: 1}}",
             "override learners.0={name: toy-method, adapt: {stesp: 1}}: adapt.stesp: unknown key; did you mean steps?",
         ),
-        ("budget={}", "override budget={}: give exactly one of images:, steps: or seconds:; got none"),
+        (
+            "budget={}",
+            "override budget={}: give exactly one of images:, steps:, gradient_passes: or seconds:; got none",
+        ),
         ("seeds.4=1", "override seeds.4=1: seeds: unknown entry '4'; known: 0"),
         ("shot", "override shot: expected key.path=value, such as evaluation.shot=1"),
     ],

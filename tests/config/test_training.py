@@ -62,11 +62,15 @@ def test_budgets(budget: dict[str, Any], text: str, reproducible: bool) -> None:
 
 FLIP = "RandomHorizontalFlip"
 WRONG = [
-    ("{images: 1_000}", "{}", "8:9: budget: give exactly one of images:, steps: or seconds:; got none"),
+    (
+        "{images: 1_000}",
+        "{}",
+        "8:9: budget: give exactly one of images:, steps:, gradient_passes: or seconds:; got none",
+    ),
     (
         "{images: 1_000}",
         "{images: 5, steps: 6}",
-        "8:9: budget: give exactly one of images:, steps: or seconds:; got im",
+        "8:9: budget: give exactly one of images:, steps:, gradient_passes: or seconds:; got im",
     ),
     ("{images: 1_000}", "{seconds: 0}", "8:19: budget.seconds: expected greater than 0; got 0"),
     ("linear", "cosin", "17:13: training.schedule: expected 'cosine', 'linear', 'step' or 'constant'; got \"cosin\""),

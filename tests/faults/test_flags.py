@@ -248,12 +248,13 @@ def test_sound_records_pass() -> None:
 RECORDS: list[tuple[Attacked, tuple[str, str, int], str]] = [
     (record(PGD(), 0.25, 0.203), ("maml", "pgd", 250), "eps_nonmonotone"),
     (record(Square(), 0.2, 0.19, shift="other"), ("maml", "pgd", 200), "blackbox_wins"),
+    (record(PGD(), 0.2, 0.19, shift="other", transferred=True), ("maml", "pgd", 200), "blackbox_wins"),
     (record(AutoAttack(), 0.2, 0.1, way=3), ("maml", "autoattack", 200), "few_classes"),
     (record(PGD(), 0.3, 0.06, "base"), ("maml", "pgd", 100), "control"),
 ]
 
 
-@pytest.mark.parametrize(("more", "place", "flag"), RECORDS, ids=[flag for *_, flag in RECORDS])
+@pytest.mark.parametrize(("more", "place", "flag"), RECORDS, ids=[f"{m.shift}-{flag}" for m, _, flag in RECORDS])
 def test_records_that_do_not_fit_together(more: Attacked, place: tuple[str, str, int], flag: str) -> None:
     assert statuses(*sound(), more)[place][flag] == "warn"
 
@@ -268,6 +269,18 @@ def test_others_say_nothing_of_a_result() -> None:
     assert statuses(*sound(), l2)["maml", "pgd", 200]["blackbox_wins"] == "pass"
     curve = record(PGD(steps=99), 0.1, 0.0, shift="other")
     assert statuses(*sound(), curve)["maml", "pgd", 200]["eps_nonmonotone"] == "pass"
+
+
+def test_a_transfer_is_no_attack_that_has_to_win() -> None:
+    """It need not break the baseline, nor beat what sees no gradient either."""
+    given = {"shift": "through", "transferred": True}
+    more = [record(PGD(), 0.3, 0.7, name, **given) for name in ("maml", "base")]
+    found = statuses(*sound(), *more)
+    assert [found["maml", "through", 300][f] for f in ("blackbox_wins", "control")] == ["not run", "not run"]
+    white = record(PGD(), 0.3, 0.0, shift="through")  # on the learner that it is made through
+    found = statuses(*sound(), white, record(PGD(), 0.3, 0.7, "base", **given))
+    assert found["maml", "through", 300]["control"] == "not run"
+    assert found["maml", "pgd", 200]["control"] == "pass"
 
 
 def test_the_control_needs_a_large_eps() -> None:

@@ -74,7 +74,7 @@ def kept(method: Maml) -> int:
     """Bytes that the graph of the inner loop holds on to when the query comes."""
     held: list[int] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: held.append(t.nbytes) or t, lambda t: t):
-        method._trail(learners.build(method), learners.made_tasks(), 2, {})
+        method._trail(learners.build(method), learners.made_tasks(), 2, {}, RNG)
     return sum(held)
 
 

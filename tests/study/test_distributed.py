@@ -72,10 +72,16 @@ def with_tasks(name: str, count: int = 4) -> Method:
     return method.model_validate({**dict(method), "train": train})
 
 
-@pytest.mark.parametrize(("name", "norm"), SHARED)
-def test_a_step_of_every_method_that_can_be_shared(name: str, norm: str) -> None:
+FOE = {"eps": 0.1, "steps": 2}
+FOUGHT = [("maml", "auto", {**FOE, "place": "both"}), ("anil", "auto", FOE), ("protonet", "group", FOE)]
+
+
+@pytest.mark.parametrize(("name", "norm", "adversary"), [(n, m, None) for n, m in SHARED] + FOUGHT)
+def test_a_step_of_every_method_that_can_be_shared(name: str, norm: str, adversary: Any) -> None:
     """Gradient, loss, passes and running averages are those of one process; 3 processes share 4 tasks, in float64."""
     method, size = with_tasks(name), 3
+    if adversary:
+        method = method.model_validate({**dict(method), "adversary": adversary})
     assert not alone(method)
     expect_apart(method, learners.build(method, norm))
     meal = learners.made_tasks(4, 3, 2, method.diet().query, torch.float64)
@@ -92,7 +98,7 @@ def test_a_step_of_every_method_that_can_be_shared(name: str, norm: str) -> None
         assert not isinstance(found, Exception), found
         net, stats = found
         assert stats.loss == pytest.approx(expected.loss, abs=1e-9)
-        assert stats.passes == expected.passes
+        assert (stats.passes, stats.gradient_passes) == (expected.passes, expected.gradient_passes)
         for p, q in zip(net.parameters(), whole.parameters(), strict=True):
             torch.testing.assert_close(p.grad, torch.zeros_like(q) if q.grad is None else q.grad, atol=1e-9, rtol=1e-9)
         for b, c in zip(net.buffers(), whole.buffers(), strict=True):

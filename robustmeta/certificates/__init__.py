@@ -1,0 +1,5 @@
+"""Names of the built-in certificates: name -> module:attr."""
+
+TABLE: dict[str, str] = {
+    "smoothing": "robustmeta.certificates.smoothing:Smoothing",
+}

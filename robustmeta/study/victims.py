@@ -1,0 +1,60 @@
+"""What an attack on supports is given: learners that adapt when asked, and seed queries that nobody measures."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from robustmeta.config.components import Adaptation
+from robustmeta.core import CellError, Classifier, Domain, Episodes
+from robustmeta.rng import Rng, combine
+
+
+@dataclass(frozen=True, eq=False)
+class Adapting:
+    """A network before it adapts to T tasks, ``rng`` with a key each: every time with the same draws."""
+
+    net: nn.Module
+    adaptation: Adaptation
+    way: int
+    rng: Rng
+
+    def __call__(self, support_x: Tensor, support_y: Tensor) -> Classifier:
+        """Adapt."""
+        return self.adaptation.adapt(self.net, support_x, support_y, self.way, self.rng.at(slice(None)))
+
+    def select(self, tasks: slice | NDArray[np.int64]) -> "Adapting":
+        """The same before some of the tasks."""
+        return replace(self, rng=self.rng.at(tasks))
+
+
+def seeds(domain: Domain, episodes: Episodes, each: int, seed: int) -> tuple[Int[Tensor, "T R"], Int[Tensor, "T R"]]:
+    """Rows of the domain, ``each`` a class, that a task has in neither support nor query, and their labels in it.
+
+    A pure function of (seed, episode, image ids).
+
+    Raises:
+        CellError: a class has too few images.
+    """
+    labels = domain.labels.numpy()
+    rows = np.empty((len(episodes), episodes.way, each), np.int64)
+    key = Rng(seed, ("seed query",), episodes.number).bits(1)[:, 0]
+    for t in range(len(episodes)):
+        used = np.concatenate([episodes.support[t].numpy(), episodes.query[t].numpy()])
+        for k in range(episodes.way):
+            one = labels[int(episodes.query[t][episodes.query_y[t] == k][0])]
+            members = np.flatnonzero(labels == one)
+            left = members[~np.isin(members, used)]
+            if len(left) < each:
+                raise CellError(
+                    f"class {domain.classes[one]} of {domain.name} has {len(members)} images, of which a task leaves "
+                    f"{len(left)}; an attack on its support needs {each} more as seed queries: "
+                    "lower seed, shot or query"
+                )
+            score = combine(key[t : t + 1], domain.ids[left])
+            rows[t, k] = left[np.argsort(score, kind="stable")[:each]]
+    y = torch.arange(episodes.way).repeat_interleave(each).expand(len(episodes), -1)
+    return torch.from_numpy(rows.reshape(len(episodes), -1)), y
