@@ -56,7 +56,7 @@ class Classifying(Fed, ABC):
             fixed = {k: p.detach() for k, p in network.named_parameters()}
             classifier = OnFeatures(lambda seen: functional_call(network, fixed, (seen,)), NoHead())
             x = self.foe.shown(classifier, x, y, rng)
-        with batch_statistics() as statistics:
+        with batch_statistics(constant=True) as statistics:
             (loss,) = self.counted(_mean_loss, network(x[0])[None], y)
         loss.backward()
         network.follow(statistics)

@@ -41,7 +41,7 @@ def episodic_step(
     that normalises is normalised with statistics of its own. ``spent`` is what the queries have taken to make.
     """
     x = torch.cat([tasks.support_x, tasks.query_x], 1)
-    with batch_statistics() as statistics:
+    with batch_statistics(constant=True) as statistics:
         z = network(x.flatten(0, 1)).unflatten(0, x.shape[:2])
         shots = tasks.support_x.shape[1]
         loss = losses(z[:, :shots], z[:, shots:], tasks).mean()

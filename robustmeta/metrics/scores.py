@@ -4,8 +4,9 @@ A metric maps the records to per-episode statistics (E, k) and their mean (..., 
 resamples the metric, and pooled metrics (ECE) pool over episodes before they are formed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,12 @@ class Metric:
     frames: bool = False
 
 
-def records(logits: Tensor, y: Tensor) -> pd.DataFrame:
-    """The records of queries: a row each, in order. logits (M, way), y (M,).
+Columns = Mapping[str, NDArray[Any]]
+"""The columns of a table, (M,) each."""
+
+
+def records(logits: Tensor, y: Tensor) -> Columns:
+    """The records of queries, in order, by column. logits (M, way), y (M,).
 
     Columns: predicted, label, logp_true (log of the true class's probability), p_top (highest probability), p_square
     (sum of squared probabilities, from which the Brier score follows).
@@ -44,15 +49,18 @@ def records(logits: Tensor, y: Tensor) -> pd.DataFrame:
     logp = logits.double().log_softmax(-1)
     p = logp.exp()
     top = p.max(-1)
-    return pd.DataFrame(
-        {
-            "predicted": top.indices.numpy().astype(np.int16),
-            "label": y.numpy().astype(np.int16),
-            "logp_true": logp.gather(-1, y[:, None])[:, 0].float().numpy(),
-            "p_top": top.values.float().numpy(),
-            "p_square": p.square().sum(-1).float().numpy(),
-        }
-    )
+    return {
+        "predicted": top.indices.numpy().astype(np.int16),
+        "label": y.numpy().astype(np.int16),
+        "logp_true": logp.gather(-1, y[:, None])[:, 0].float().numpy(),
+        "p_top": top.values.float().numpy(),
+        "p_square": p.square().sum(-1).float().numpy(),
+    }
+
+
+def joined(parts: Sequence[Columns]) -> pd.DataFrame:
+    """One table of parts that have the same columns, row below row."""
+    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def correct(frame: pd.DataFrame) -> Array:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from robustmeta.config.components import Adaptation, Attack, Certificate, EmbeddingAdaptation, SupportAttack
 from robustmeta.core import CellError, Classifier, Domain, Episodes, Head, to_bytes, to_float
 from robustmeta.metrics.flips import flips
-from robustmeta.metrics.scores import records
+from robustmeta.metrics.scores import Columns, joined, records
 from robustmeta.rng import Rng, combine
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Content
@@ -114,7 +113,7 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
     Raises:
         CellError: logits are NaN or infinite; the message names the episode.
     """
-    frames: list[list[pd.DataFrame]] = [[] for _ in points]
+    tables: list[list[Columns]] = [[] for _ in points]
     examples: list[Tensor] = []
     inspections = [_inspection(bench, point.shift) for point in points]
     poisoners = [_poisoner(bench, point.shift) for point in points]
@@ -137,12 +136,12 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
                 table, shown = _measure(bench, adapted, part[:keep], point, inspections[i], advance)
             if len(examples) == i:
                 examples.append(shown)
-            frames[i].append(table)
+            tables[i].append(table)
             seconds[i] += time.perf_counter() - clock
     shared = {"adapt_seconds_per_task": adapting / len(bench.episodes), "finished": time.time()}
     return [
         Content(
-            {"queries": pd.concat(frames[i], ignore_index=True)},
+            {"queries": joined(tables[i])},
             {"examples": {"images": examples[i]}},
             {"coupled": coupled, "notes": list(point.shift.notes)}
             | judging.stored(inspections[i])
@@ -191,7 +190,7 @@ def _sources(bench: Bench, part: Episodes, shifts: list[Shift], start: int, adva
 
 def _measure(
     bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, inspection: Inspection | None, advance: Advance
-) -> tuple[pd.DataFrame, Tensor]:
+) -> tuple[Columns, Tensor]:
     """The records of a point, and some of the images of its first episode as the learner saw them."""
     shift = point.shift
     if inspection:
@@ -199,7 +198,7 @@ def _measure(
         source = adapted.sources[shift.through].select(tasks) if shift.through in bench.sources else None
         x, logits, more = _attack(bench, point, episodes, adapted.classifier.select(tasks), inspection, source)
         advance(episodes.query.numel() * (inspection.attack.passes(episodes.way) + 1) + more)
-        return _frame(logits, episodes), to_bytes(x[0, :EXAMPLES])
+        return _records(logits, episodes), to_bytes(x[0, :EXAMPLES])
     if isinstance(shift.certificate, Certificate):
         return _certify(bench, adapted, episodes, point, shift.certificate, advance)
     if shift.sequence:
@@ -207,9 +206,9 @@ def _measure(
         predicted = [frame.argmax(-1).flatten() for frame in logits]
         changed = flips(torch.stack(predicted).numpy(), shift.sequence.sequence.reference)
         first = episodes.query[0, 0]
-        return pd.DataFrame({"flip": changed}), torch.stack([view[first] for view in _spaced(point.frames)])
+        return {"flip": changed}, torch.stack([view[first] for view in _spaced(point.frames)])
     seen, rows = (bench.support, episodes.support) if shift.place == "support" else (point.query, episodes.query)
-    return _frame(_logits(bench, adapted, episodes, point.query, advance), episodes), seen[rows[0, :EXAMPLES]]
+    return _records(_logits(bench, adapted, episodes, point.query, advance), episodes), seen[rows[0, :EXAMPLES]]
 
 
 def _poisoner(bench: Bench, shift: Shift) -> poisoned.Poisoner | None:
@@ -221,7 +220,7 @@ def _poisoner(bench: Bench, shift: Shift) -> poisoned.Poisoner | None:
 
 def _poison(
     bench: Bench, episodes: Episodes, point: Point, poisoner: poisoned.Poisoner, advance: Advance
-) -> tuple[pd.DataFrame, Tensor]:
+) -> tuple[Columns, Tensor]:
     """The records of clean queries after adapting to attacked supports, and some images of the first of these."""
     stage = point.shift.poison
     rows, seed_y = seeds(bench.domain, episodes, stage.seed if stage else 0, bench.seed)
@@ -236,25 +235,25 @@ def _poison(
     every, flags = poisoned.passes(bench.adaptation, point.shift, episodes.shape, len(episodes))
     poisoner.spent += flags
     advance(every)
-    return _frame(logits, episodes), to_bytes(x[0, :EXAMPLES])
+    return _records(logits, episodes), to_bytes(x[0, :EXAMPLES])
 
 
 def _certify(
     bench: Bench, adapted: Adapted, episodes: Episodes, point: Point, certificate: Certificate, advance: Advance
-) -> tuple[pd.DataFrame, Tensor]:
+) -> tuple[Columns, Tensor]:
     """What is certified of each query, and some of the first episode under noise, cut to [0, 1]."""
     sigma, x = point.shift.value, to_float(point.query[episodes.query])
     rng = Rng(bench.seed, ("certificate", certificate.name), _keys(bench, episodes))
     found = certificate.certify(adapted.classifier.select(slice(0, len(episodes))), x, sigma, rng)
     advance(episodes.query.numel() * certificate.passes())
-    frame = {
+    table = {
         "predicted": found.predicted.ravel().astype(np.int16),
         "label": episodes.query_y.flatten().numpy().astype(np.int16),
         "certified": found.answer.ravel().astype(np.int16),
         "radius": found.radius.ravel(),
     }
     first = certificate.noisy(x[:1], sigma, rng.at(slice(0, 1)))
-    return pd.DataFrame(frame), to_bytes(first[0, :EXAMPLES].clamp(0, 1))
+    return table, to_bytes(first[0, :EXAMPLES].clamp(0, 1))
 
 
 def _spaced(frames: tuple[Tensor, ...]) -> list[Tensor]:
@@ -318,5 +317,5 @@ def _finite(logits: Tensor, episodes: Episodes) -> Tensor:
     return logits
 
 
-def _frame(logits: Tensor, episodes: Episodes) -> pd.DataFrame:
+def _records(logits: Tensor, episodes: Episodes) -> Columns:
     return records(_finite(logits, episodes).flatten(0, 1), episodes.query_y.flatten())

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import torch
 
+from robustmeta import memory
 from robustmeta.config.components import Adaptation, EmbeddingAdaptation
 from robustmeta.config.find import build
 from robustmeta.config.study import Learner, Study, Target
@@ -94,6 +95,7 @@ def execute(plan: Plan, store: Store, data: Data, progress: Progress, executor: 
         StoreError: the store cannot be written.
         KeyboardInterrupt: as it came; what is stored stays and the next run goes on from there.
     """
+    memory.keep()
     store.prepare()
     Partials(store).tidy()
     trainings = {u.work[0].cell.key: u.work[0] for u in plan.units if u.work[0].cell.kind == "train"}

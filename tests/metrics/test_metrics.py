@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import brier_score_loss, log_loss
 
 from robustmeta.metrics.intervals import crossed_interval, episodes_interval, estimate
-from robustmeta.metrics.scores import accuracy, brier, ece, nll, records
+from robustmeta.metrics.scores import accuracy, brier, ece, joined, nll, records
 
 
 def made(episodes: int = 40, queries: int = 25, way: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -15,13 +15,17 @@ def made(episodes: int = 40, queries: int = 25, way: int = 5, seed: int = 0) -> 
     return logits, torch.randint(0, way, (episodes * queries,), generator=generator)
 
 
+def table(logits: torch.Tensor, y: torch.Tensor) -> pd.DataFrame:
+    return joined([records(logits, y)])
+
+
 def value(metric, frame: pd.DataFrame, episodes: int = 40) -> float:
     return float(metric.value(metric.statistics(frame, episodes).mean(0)))
 
 
 def test_metrics_equal_scikit_learn() -> None:
     logits, y = made()
-    frame, p = records(logits, y), logits.double().softmax(-1).numpy()
+    frame, p = table(logits, y), logits.double().softmax(-1).numpy()
     assert value(accuracy, frame) == pytest.approx((p.argmax(1) == y.numpy()).mean())
     assert value(nll, frame) == pytest.approx(log_loss(y.numpy(), p), rel=1e-6)
     each = [brier_score_loss(y.numpy() == k, p[:, k]) for k in range(5)]
@@ -31,13 +35,13 @@ def test_metrics_equal_scikit_learn() -> None:
 def test_ece_by_hand() -> None:
     """Three queries at confidence 0.9 (two right), one at 0.6 (wrong): (3/4)|2/3 - 0.9| + (1/4)|0 - 0.6|."""
     p = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.6, 0.4]], dtype=torch.float64)
-    frame = records(p.log(), torch.tensor([0, 0, 1, 1]))
+    frame = table(p.log(), torch.tensor([0, 0, 1, 1]))
     assert value(ece, frame, 2) == pytest.approx(0.75 * (0.9 - 2 / 3) + 0.25 * 0.6, abs=1e-6)
 
 
 def test_ece_pools_over_episodes_before_binning() -> None:
     logits, y = made()
-    frame = records(logits, y)
+    frame = table(logits, y)
     p = logits.double().softmax(-1).numpy()
     top, right = p.max(1), (p.argmax(1) == y.numpy()).astype(float)
     bins = np.minimum((top * 15).astype(int), 14)
@@ -46,7 +50,7 @@ def test_ece_pools_over_episodes_before_binning() -> None:
 
 
 def test_tiny_probabilities_keep_a_finite_log() -> None:
-    frame = records(torch.tensor([[0.0, 500.0]]), torch.tensor([0]))
+    frame = table(torch.tensor([[0.0, 500.0]]), torch.tensor([0]))
     assert frame["logp_true"][0] == pytest.approx(-500)
 
 
@@ -88,7 +92,7 @@ def test_fewer_than_three_seeds_give_the_episode_interval_only() -> None:
 
 def test_bootstrap_of_a_linear_metric_agrees_with_t() -> None:
     logits, y = made(200)
-    statistics = ece.statistics(records(logits, y), 200)[None]
+    statistics = ece.statistics(table(logits, y), 200)[None]
     got = estimate(ece, statistics)
     assert got.low < got.mean < got.high
     again = estimate(ece, statistics, statistics)
