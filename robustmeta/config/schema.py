@@ -8,6 +8,7 @@ from robustmeta.config.attacking import AttackShift
 from robustmeta.config.certifying import CertificateShift
 from robustmeta.config.components import Adaptation, Attack, Certificate, Component, Method, Source, SupportAttack
 from robustmeta.config.corrupting import CorruptionShift
+from robustmeta.config.drawing import DrawShift
 from robustmeta.config.entry import ShiftEntry
 from robustmeta.config.poisoning import SupportAttackShift
 from robustmeta.config.sequences import SequenceSet, SequenceShift
@@ -39,7 +40,7 @@ def study_schema() -> Schema:
     defs["Target"] = _any(Target, _entries("domains", Source, beside, defs))
     defs["Learner"] = _any(Learner, _learners(_pick(own, ("label", "tune")), defs))
     corruptions = [*_corruptions(), _chains(), _sides(), _sets()]
-    attacks = [*_attacks(defs), *_poisons(defs), *_certificates(defs)]
+    attacks = [*_attacks(defs), *_poisons(defs), *_certificates(defs), _draws()]
     shifts = _any(ShiftEntry, [*corruptions, *_taskings(), *_sequences(), *attacks])
     schema["properties"]["shifts"] = {"type": "array", "items": shifts}
     backbones = _entries("backbones", Component, {}, defs)
@@ -112,7 +113,7 @@ def _learners(extra: Schema, defs: Schema) -> list[Schema]:
 def _keys(form: type[ShiftEntry], keys: Iterable[str]) -> Schema:
     """Some properties of an entry as they are written; a list of one may be that one."""
     found = _pick(form.model_json_schema()["properties"], keys)
-    return {k: {"anyOf": [p, p["items"]]} if k in ("severity", "eps", "sigma") else p for k, p in found.items()}
+    return {k: {"anyOf": [p, p["items"]]} if k in ("severity", "eps", "sigma", "support_draws") else p for k, p in found.items()}
 
 
 def _corruptions() -> list[Schema]:
@@ -192,6 +193,11 @@ def _certificates(defs: Schema) -> list[Schema]:
     extra = _keys(CertificateShift, ("label", "episodes", "sigma"))
     branches = _entries("certificates", Certificate, extra, defs, key="certificate")
     return [{**b, "required": [*b["required"], "sigma"]} for b in branches]
+
+
+def _draws() -> Schema:
+    properties = {**_keys(DrawShift, ("label", "episodes", "support_draws", "worst")), "place": {"const": "support"}}
+    return _object("support draws", DrawShift.__doc__, properties, ["support_draws"])
 
 
 def _as_written(schema: Any) -> Any:

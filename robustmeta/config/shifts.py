@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from robustmeta.config.attacking import AttackShift
 from robustmeta.config.certifying import CertificateShift
 from robustmeta.config.corrupting import CorruptionShift
+from robustmeta.config.drawing import DrawShift
 from robustmeta.config.entry import ShiftEntry
 from robustmeta.config.poisoning import SupportAttackShift
 from robustmeta.config.sequences import SequenceSet, SequenceShift
@@ -25,6 +26,7 @@ FORMS: Mapping[str, type[ShiftEntry]] = {
     "attack": AttackShift,
     "support_attack": SupportAttackShift,
     "certificate": CertificateShift,
+    "support_draws": DrawShift,
 }
 """Which entry a key makes."""
 

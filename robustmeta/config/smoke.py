@@ -2,12 +2,15 @@
 
 from robustmeta.config.certifying import CertificateShift
 from robustmeta.config.components import Source
+from robustmeta.config.drawing import DrawShift
 from robustmeta.config.entry import ShiftEntry
 from robustmeta.config.find import build
 from robustmeta.config.poisoning import SupportAttackShift
 from robustmeta.config.study import Budget, Learner, Placed, Study
 from robustmeta.core import TaskShape
 
+DRAWS = 3
+"""The most supports that a task is measured on."""
 STEPS = 2
 """Training steps that the hungriest learner takes."""
 FACES = ("stix",)
@@ -24,7 +27,8 @@ def smoke(study: Study) -> Study:
     evaluations = [study.evaluation.at(target) for target in study.targets]
     shapes = [TaskShape(d.way, d.shot, d.query) for d in (*diets, study.validation, *evaluations)]
     seeds = max((entry.seed for entry in study.shifts if isinstance(entry, SupportAttackShift)), default=0)
-    drawings = max(s.shot + s.query for s in shapes) + seeds
+    others = int(any(isinstance(entry, DrawShift) for entry in study.shifts))
+    drawings = max(s.shot + s.query for s in shapes) + max(seeds, others)
 
     def drawn(place: Placed, split: str) -> Placed:
         fields = {"name": "glyphs", "faces": FACES, "split": split, "drawings": drawings}
@@ -35,7 +39,8 @@ def smoke(study: Study) -> Study:
         return learner.model_copy(update={"tune": {k: values[:1] for k, values in learner.tune.items()}})
 
     def quick(entry: ShiftEntry) -> ShiftEntry:
-        dear = isinstance(entry, CertificateShift | SupportAttackShift)
+        dear = isinstance(entry, CertificateShift | SupportAttackShift | DrawShift)
+        entry = entry.small(DRAWS) if isinstance(entry, DrawShift) else entry
         return entry.model_copy(update={"episodes": 2}) if dear else entry
 
     return study.model_copy(

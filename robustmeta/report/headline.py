@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from robustmeta.report.findings import CLEAN, EPS, SEVERITY, TASKS, Findings, Scored
 from robustmeta.report.flags import warning
 from robustmeta.report.text import enumerated, lead, percent, points
-from robustmeta.shifts.shift import POISON
+from robustmeta.shifts.shift import DRAWS, POISON
 
 CONDITIONS = {
     CLEAN: "On clean images",
@@ -14,6 +14,7 @@ CONDITIONS = {
     TASKS: "With dirty supports, on average",
     EPS: "Under attacks, on average",
     POISON: "Under attacks on the support, on average",
+    DRAWS: "With the worst of several clean supports, on average",
 }
 
 

@@ -21,7 +21,7 @@ from robustmeta.report.findings import (
 from robustmeta.report.flags import Box, box
 from robustmeta.report.grid import Cell, Column, Group, Notes, Row, Table, best, cell
 from robustmeta.report.text import style
-from robustmeta.shifts.shift import ENSEMBLE, POISON
+from robustmeta.shifts.shift import DRAWS, ENSEMBLE, POISON
 
 HEADS = {
     CLEAN: "clean",
@@ -29,6 +29,7 @@ HEADS = {
     TASKS: "dirty support",
     EPS: "attacked",
     POISON: "support attacked",
+    DRAWS: "worst support draw",
     ENSEMBLE: "under all attacks",
 }
 FAMILIES = {
@@ -37,6 +38,7 @@ FAMILIES = {
     TASKS: "dirty supports",
     EPS: "attacks",
     POISON: "support attacks",
+    DRAWS: "support draws",
     TRANSFER: "attacks made through one of the learners",
     STEPS: "attacks of fewer steps",
     ENSEMBLE: "right under all attacks of one norm and eps",

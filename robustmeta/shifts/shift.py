@@ -64,6 +64,8 @@ class PoisonStage:
 
 POISON = "support attack"
 """The family of attacks on the support."""
+DRAWS = "draws"
+"""The axis of how many clean supports a task is measured on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +77,12 @@ class Shift:
         tasking: what is done to the tasks before their images are looked at.
         support, query: corruptions in order.
         sequence: frames of the query, on which the stability of predictions is measured, or None.
-        axis: "severity", "eps", "frames" or "sigma" ("" for clean); value: the strength on it.
+        axis: "severity", "eps", "frames", "sigma" or "draws" ("" for clean); value: the strength on it.
         attack: an attack on the query through the adapted classifier, or None; through: label of the learner whose
             classifier that is, "" for the one that is measured.
         poison: an attack on the support, of strength ``value``, or None.
         certificate: what is proved of the answers to the query, with noise of strength ``value``, or None.
+        worst: how many of ``value`` draws of the support are kept, those of lowest accuracy; 0 if it draws none.
         episodes: how many of the first episodes it is measured on.
         place: support, query or both. notes: what a reader must know wherever the number appears.
         family: noise, blur, ..., "chain" for a mixture, "attack". group: the set of corruptions that it belongs to.
@@ -101,6 +104,7 @@ class Shift:
     certificate: object | None = None
     through: str = ""
     poison: PoisonStage | None = None
+    worst: int = 0
 
     @property
     def step(self) -> int:

@@ -16,7 +16,7 @@ from robustmeta.metrics.scores import Columns, joined, records
 from robustmeta.rng import Rng, combine
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Content
-from robustmeta.study import judging, poisoned
+from robustmeta.study import draws, judging, poisoned
 from robustmeta.study.honesty import Inspection
 from robustmeta.study.victims import Adapting, seeds
 
@@ -201,6 +201,8 @@ def _measure(
         return _records(logits, episodes), to_bytes(x[0, :EXAMPLES])
     if isinstance(shift.certificate, Certificate):
         return _certify(bench, adapted, episodes, point, shift.certificate, advance)
+    if shift.worst:
+        return _drawn(bench, adapted, episodes, shift, advance)
     if shift.sequence:
         logits = (_logits(bench, adapted, episodes, view, advance, point.rows) for view in point.frames)
         predicted = [frame.argmax(-1).flatten() for frame in logits]
@@ -209,6 +211,19 @@ def _measure(
         return {"flip": changed}, torch.stack([view[first] for view in _spaced(point.frames)])
     seen, rows = (bench.support, episodes.support) if shift.place == "support" else (point.query, episodes.query)
     return _records(_logits(bench, adapted, episodes, point.query, advance), episodes), seen[rows[0, :EXAMPLES]]
+
+
+def _drawn(
+    bench: Bench, adapted: Adapted, episodes: Episodes, shift: Shift, advance: Advance
+) -> tuple[Columns, Tensor]:
+    """The records of clean queries after adapting to the worst clean supports, and some images of the first of these."""
+    victim = Adapting(bench.net, bench.adaptation, episodes.way, Rng(bench.seed, ("adapt",), episodes.number))
+    rows, images = draws.supports(bench.domain, episodes, int(shift.value), bench.seed), bench.domain.images
+    own = adapted.classifier.select(slice(0, len(episodes)))
+    table, first = draws.measure(
+        victim, own, images, episodes, rows, lambda logits: _records(logits, episodes), shift.worst, advance
+    )
+    return table, images[first[:EXAMPLES]]
 
 
 def _poisoner(bench: Bench, shift: Shift) -> poisoned.Poisoner | None:

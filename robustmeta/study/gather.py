@@ -14,7 +14,7 @@ from robustmeta.config.study import Learner, Study
 from robustmeta.metrics.intervals import estimate
 from robustmeta.metrics.scores import Metric
 from robustmeta.registry import builtin, resolve
-from robustmeta.shifts.shift import ENSEMBLE, Shift
+from robustmeta.shifts.shift import DRAWS, ENSEMBLE, Shift
 from robustmeta.store.cells import Store, versions
 from robustmeta.store.results import Outcome, Results
 from robustmeta.study import certified, ensemble, flags, sets
@@ -168,6 +168,7 @@ def _shift(shift: Shift | None) -> dict[str, Any]:
         "axis": shift.axis or "clean",
         "severity": shift.value if shift.axis in ("severity", "frames") else math.nan,
         "eps": shift.value if shift.axis == "eps" else math.nan,
+        "draws": shift.value if shift.axis == DRAWS else math.nan,
         "step": shift.step,
         "notes": "; ".join(shift.notes),
     }

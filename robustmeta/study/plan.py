@@ -15,7 +15,7 @@ from robustmeta.core import Episodes, StudyError, TaskShape, sample
 from robustmeta.rng import hash64
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Cell, Store
-from robustmeta.study import further, permute, poisoned
+from robustmeta.study import draws, further, permute, poisoned
 from robustmeta.study.centre import centre_passes
 from robustmeta.study.data import Data
 from robustmeta.study.evaluate import chunks
@@ -294,6 +294,8 @@ class Planner:
             if shift.poison:
                 some = min(shift.episodes, len(episodes))
                 passes, _ = poisoned.passes(tune.learner.adapt, shift, episodes.shape, some)
+            if shift.worst:
+                passes = draws.passes(tune.learner.adapt, shift, episodes.shape, min(shift.episodes, len(episodes)))
             group, noted = groups.setdefault(support, []), _noted(shift, episodes.way)
             if source:
                 passes += _adapting(source.learner, target, shift, group, episodes)

@@ -66,6 +66,7 @@ def identity(shift: Shift) -> dict[str, Any]:
         **({"sequence": sequence_identity(shift.sequence)} if shift.sequence else {}),
         **_certificate(shift),
         **_poison(shift),
+        **({"support_draws": shift.value, "worst": shift.worst} if shift.worst else {}),
     }
 
 

@@ -9,7 +9,7 @@ from robustmeta.config.labels import slug
 from robustmeta.config.poisoning import poisoned
 from robustmeta.config.study import Study
 from robustmeta.config.tasking import dirty
-from robustmeta.shifts.shift import ENSEMBLE
+from robustmeta.shifts.shift import DRAWS, ENSEMBLE
 from robustmeta.store.results import Results
 
 MAX_CURVES = 40
@@ -146,6 +146,8 @@ SUMMARIES = {
     "attacked_acc": "accuracy under attacks through the learner itself, at their most steps: mean over eps, then over "
     "attacks and targets",
     "poisoned_acc": "accuracy after attacks on the support: mean over eps, then over attacks and targets",
+    "drawn_acc": "accuracy on the worst of several clean supports: mean over how many are drawn, then over curves and "
+    "targets",
     "worst_acc": "the lowest accuracy of any target and shift",
     "gain": "accuracy minus the baseline's on the same tasks: mean over each curve, then over curves, clean among them",
 }
@@ -163,6 +165,7 @@ def summary(rows: Sequence[Accuracy]) -> list[Point]:
         "corrupted_acc": _over_curves((r, r.mean) for r in rows if r.axis == "severity"),
         "attacked_acc": _over_curves((r, r.mean) for r in rows if r.axis == "eps"),
         "poisoned_acc": _over_curves((r, r.mean) for r in rows if r.axis == "poison"),
+        "drawn_acc": _over_curves((r, r.mean) for r in rows if r.axis == DRAWS),
         "worst_acc": min(r.mean for r in rows) if all(math.isfinite(r.mean) for r in rows) else math.nan,
         "gain": _over_curves((r, r.gain) for r in rows if r.axis not in UNCOUNTED),
     }

@@ -93,7 +93,7 @@ def note(results: Results, experiment: str, report: str) -> str:
     lines = [" · ".join(f"[{text}]({link})" for text, link in links.items())]
     lines.append(
         "`acc/<target>/<shift>` is the accuracy in that domain under that shift. MLflow calls the axis Step: "
-        "it is the severity, 1 to 5, or 1000 × eps of an attack; 0 is clean. "
+        "it is the severity, 1 to 5, 1000 × eps of an attack, or how many supports are drawn; 0 is clean. "
         "The menu of saved views also has the spread over seeds."
     )
     if over_steps(results.study.shifts):
