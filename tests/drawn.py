@@ -36,7 +36,7 @@ def rights(bench: Any, draws: int, tasks: int) -> NDArray[np.int64]:
 
 
 def hold_disjoint(domain: Any, episodes: Any, draws: int = 8) -> None:
-    """No draw holds a query or an image twice; its classes stand where the task's own do; fewer are the first of more."""
+    """No draw holds a query or an image twice; classes stand as in the task's own; fewer are the first of more."""
     rows = supports(domain, episodes, draws, 0)
     assert torch.equal(rows[0], episodes.support)
     assert torch.equal(domain.labels[rows], domain.labels[episodes.support].expand_as(rows))

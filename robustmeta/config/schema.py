@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 
 _OWN = {"type": "string", "pattern": ":", "description": "A component of yours: module:attr or file.py:attr."}
 _NUMBERS = {"integer": r"^[-+]?[0-9]+(_[0-9]+)*$", "number": r"^[-+]?[0-9]+(/[0-9]+|(_[0-9]+)+)$"}
+_LISTED = ("severity", "eps", "sigma", "support_draws")
 _ATTACK_KEYS = ("label", "episodes", "eps", "through")
 _CORRUPTION_KEYS = ("label", "episodes", "place", "severity", "table", "levels")
 
@@ -113,7 +114,7 @@ def _learners(extra: Schema, defs: Schema) -> list[Schema]:
 def _keys(form: type[ShiftEntry], keys: Iterable[str]) -> Schema:
     """Some properties of an entry as they are written; a list of one may be that one."""
     found = _pick(form.model_json_schema()["properties"], keys)
-    return {k: {"anyOf": [p, p["items"]]} if k in ("severity", "eps", "sigma", "support_draws") else p for k, p in found.items()}
+    return {k: {"anyOf": [p, p["items"]]} if k in _LISTED else p for k, p in found.items()}
 
 
 def _corruptions() -> list[Schema]:

@@ -41,8 +41,8 @@ def protocol(results: Results, found: Findings) -> dict[str, str]:
         "intervals": "95%, " + "; ".join(INTERVALS[k] for k in kinds) + "; not corrected for the number of comparisons"
         if kinds
         else "none: there is no result",
-        "averages": "each shift counts once, with the mean over its severities, eps or draws; the interval is the mean of the "
-        "intervals, which is never too narrow, as the same tasks serve every shift"
+        "averages": "each shift counts once, with the mean over its severities, eps or draws; the interval is the mean of "
+        "the intervals, which is never too narrow, as the same tasks serve every shift"
         + "; dirty supports, whose pixels are clean, are no corruptions and have an average of their own"
         * any(p.condition == TASKS for p in found.points),
         "gain": f"accuracy minus that of {found.baseline} with the same training seed on the same episodes, in points; "
@@ -56,7 +56,7 @@ def protocol(results: Results, found: Findings) -> dict[str, str]:
 
 
 def strengths(study: Study, found: Findings) -> Listing:
-    """What each shift is: the law, where it acts, the levels behind its severities, eps or draws, and whose these are."""
+    """What each shift is: the law, where it acts, the levels behind its strengths, and whose these are."""
     notes = {p.shift: p.notes for p in reversed(found.points)}
     rows: list[tuple[str, ...]] = []
     for told in (t for entry in study.shifts for t in entry.told(study.images.size)):

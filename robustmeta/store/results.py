@@ -52,8 +52,8 @@ class Results:
         points: a row per learner, target, point of a shift and metric, over all seeds. Columns: learner, role (learner
             or baseline), family, source, target, shift, shift_family, group (the set that it belongs to, "" if none),
             place, axis ("clean", "severity", "eps", "frames" or "draws"), severity, eps, draws (each NaN if none), step
-            (int: the severity, round(1000 eps), draws, 0 = clean), metric (accuracy, nll, brier, ece; of a sequence flip_rate),
-            mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"), transductive
+            (int: the severity, round(1000 eps), draws, 0 = clean), metric (accuracy, nll, brier, ece; of a sequence
+            flip_rate), mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"), transductive
             (bool), baseline (its label, "" if none), gain, gain_low, gain_high (mean minus baseline's, paired; NaN if
             none), notes (text that must stand wherever the number does, "" if none). The clean point of a target has
             shift "clean" and stands once; every curve starts from it. Where several attacks have one norm and eps, a

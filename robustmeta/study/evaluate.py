@@ -216,7 +216,7 @@ def _measure(
 def _drawn(
     bench: Bench, adapted: Adapted, episodes: Episodes, shift: Shift, advance: Advance
 ) -> tuple[Columns, Tensor]:
-    """The records of clean queries after adapting to the worst clean supports, and some images of the first of these."""
+    """The records of clean queries after adapting to the worst clean supports, and images of the first of these."""
     victim = Adapting(bench.net, bench.adaptation, episodes.way, Rng(bench.seed, ("adapt",), episodes.number))
     rows, images = draws.supports(bench.domain, episodes, int(shift.value), bench.seed), bench.domain.images
     own = adapted.classifier.select(slice(0, len(episodes)))

@@ -77,7 +77,7 @@ shifts:
         "study.yaml:18:43: shifts.1.severity.1: expected less than or equal to 5; got 9",
         "study.yaml:19:31: shifts.2.eps: expected greater than 0; got -1",
         "study.yaml:20:5: shifts.3: expected one of corruption:, support:, query:, corruptions:, "
-        "tasking:, sequence:, sequences:, attack:, support_attack:, certificate:",
+        "tasking:, sequence:, sequences:, attack:, support_attack:, certificate:, support_draws:",
     ]
 
 
