@@ -19,7 +19,7 @@ def rights(bench: Any, draws: int, tasks: int) -> NDArray[np.int64]:
         for d in range(draws):
             rows = [int(row) for row in e.support[0]]
             if d:
-                number = combine(np.uint64(d), e.number)
+                number = combine(np.array([d], np.uint64), e.number)
                 key = Rng(bench.seed, ("support draw",), number).bits(1)[0, 0]
                 for k in range(e.way):
                     one = next(int(domain.labels[q]) for q, y in zip(e.query[0], e.query_y[0], strict=True) if y == k)

@@ -162,6 +162,7 @@ def _points(study: Study, accuracy: Accuracy, transductive: Sequence[str], half:
                             "axis": axis,
                             "severity": value if axis == "severity" else math.nan,
                             "eps": value if axis == "eps" else math.nan,
+                            "draws": math.nan,
                             "step": round(1000 * value) if axis == "eps" else int(value),
                             "metric": metric,
                             "mean": mean,

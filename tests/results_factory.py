@@ -119,6 +119,7 @@ def _points(seeds: pd.DataFrame, learners: Sequence[str], baselines: Sequence[st
                 "axis": axis,
                 "severity": float(step) if axis == "severity" else math.nan,
                 "eps": step / 1000 if axis == "eps" else math.nan,
+                "draws": step if axis == "draws" else math.nan,
                 "step": step,
                 "metric": metric,
                 "mean": mean,

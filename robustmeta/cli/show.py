@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from robustmeta.study.plan import Row
 
 COLUMNS = (
-    *("learner", "family", "source", "target", "shift", "place", "severity", "eps", "metric", "mean", "low", "high"),
-    *("n_episodes", "n_seeds", "interval", "transductive", "baseline", "gain", "gain_low", "gain_high"),
+    *("learner", "family", "source", "target", "shift", "place", "severity", "eps", "draws"),
+    *("metric", "mean", "low", "high", "n_episodes", "n_seeds", "interval"),
+    *("transductive", "baseline", "gain", "gain_low", "gain_high"),
 )
 
 

@@ -41,8 +41,8 @@ def protocol(results: Results, found: Findings) -> dict[str, str]:
         "intervals": "95%, " + "; ".join(INTERVALS[k] for k in kinds) + "; not corrected for the number of comparisons"
         if kinds
         else "none: there is no result",
-        "averages": "each shift counts once, with the mean over its severities, eps or draws; the interval is the mean of "
-        "the intervals, which is never too narrow, as the same tasks serve every shift"
+        "averages": "each shift counts once, with the mean over its severities, eps or draws; the interval is the mean "
+        "of the intervals, which is never too narrow, as the same tasks serve every shift"
         + "; dirty supports, whose pixels are clean, are no corruptions and have an average of their own"
         * any(p.condition == TASKS for p in found.points),
         "gain": f"accuracy minus that of {found.baseline} with the same training seed on the same episodes, in points; "

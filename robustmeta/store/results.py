@@ -53,11 +53,11 @@ class Results:
             or baseline), family, source, target, shift, shift_family, group (the set that it belongs to, "" if none),
             place, axis ("clean", "severity", "eps", "frames" or "draws"), severity, eps, draws (each NaN if none), step
             (int: the severity, round(1000 eps), draws, 0 = clean), metric (accuracy, nll, brier, ece; of a sequence
-            flip_rate), mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"), transductive
-            (bool), baseline (its label, "" if none), gain, gain_low, gain_high (mean minus baseline's, paired; NaN if
-            none), notes (text that must stand wherever the number does, "" if none). The clean point of a target has
-            shift "clean" and stands once; every curve starts from it. Where several attacks have one norm and eps, a
-            curve of shift_family "ensemble" has the share of queries that are right under all of them.
+            flip_rate), mean, low, high (95%), n_episodes, n_seeds, interval ("episodes" or "seeds x episodes"),
+            transductive (bool), baseline (its label, "" if none), gain, gain_low, gain_high (mean minus baseline's,
+            paired; NaN if none), notes (text that must stand wherever the number does, "" if none). The clean point of
+            a target has shift "clean" and stands once; every curve starts from it. Where several attacks have one norm
+            and eps, a curve of shift_family "ensemble" has the share of queries that are right under all of them.
         seeds: the same per seed: learner, seed, target, shift, axis, step, metric, mean, time (of the cell, epoch s).
         sets: a row per learner, target, measured set and measure, over all seeds: learner, target, group (the set's
             label), measure (mean_accuracy; for the benchmark mce and relative_mce against ``baseline``; of sequences

@@ -24,9 +24,8 @@ from robustmeta.tracking import TrackingError
 
 RUNNER = CliRunner()
 POINT = {
-    **dict(
-        zip(COLUMNS, ["maml", "optimisation", "glyphs", "new", "fog", "query", 3.0, math.nan, "accuracy"], strict=False)
-    ),
+    **dict(zip(COLUMNS, ["maml", "optimisation", "glyphs", "new", "fog", "query", 3.0], strict=False)),
+    **{"eps": math.nan, "draws": math.nan, "metric": "accuracy"},
     **{"mean": 0.9, "low": 0.88, "high": 0.92, "n_episodes": 600, "n_seeds": 1, "interval": "episodes"},
     **{"transductive": False, "baseline": "supervised", "gain": 0.05, "gain_low": 0.01, "gain_high": 0.09},
     **{"axis": "severity", "role": "learner", "step": 3, "notes": ""},
