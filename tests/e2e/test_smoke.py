@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = "experiments/smoke.yaml"
 FIELDS = (
-    "learner family source target shift place severity eps metric mean low high n_episodes n_seeds interval "
+    "learner family source target shift place severity eps draws metric mean low high n_episodes n_seeds interval "
     "transductive baseline gain gain_low gain_high"
 )
 

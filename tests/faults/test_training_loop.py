@@ -87,10 +87,10 @@ def test_processes_that_count_alike_whatever_their_tasks(monkeypatch: pytest.Mon
         return original(self, net, before, stats, 1 / self.size, error)
 
     check = shared_step()
-    check("maml", "auto")
+    check("maml", "auto", None)
     monkeypatch.setattr(Team, "_whole", alike)
     with pytest.raises(AssertionError):
-        check("maml", "auto")
+        check("maml", "auto", None)
 
 
 def test_processes_that_keep_their_own_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_processes_that_keep_their_own_statistics(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Team, "_whole", own)
     with pytest.raises(AssertionError):
-        shared_step()("maml", "auto")
+        shared_step()("maml", "auto", None)
 
 
 def test_a_centre_of_one_class(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
