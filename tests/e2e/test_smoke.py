@@ -101,9 +101,15 @@ def test_report_is_one_file_with_the_records_in_it(ran: tuple[Path, dict[str, An
     assert "<script" not in text.lower().replace("&lt;script", "")
 
 
+def _hear_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_a_good_store_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "robustmeta", "run", SMOKE, "--root", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT, text=True, preexec_fn=_hear_ctrl_c, **pipes)
     store, deadline = tmp_path / "store", time.monotonic() + 120
     while time.monotonic() < deadline and len(list(store.glob("*/cell.json"))) < 2:
         time.sleep(0.05)
