@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustmeta.report.curves import Curve, Frame, panel
-from robustmeta.report.facts import Listing
+from robustmeta.report.facts import Listing, interval
 from robustmeta.report.figures import Panel, Strip
 from robustmeta.report.findings import Findings
 from robustmeta.report.rows import Rows, grouped
@@ -99,9 +99,9 @@ def _table(groups: Mapping[tuple[Any, ...], Rows], found: Findings) -> Listing:
             mine = [row for row in some if row["learner"] == learner]
             if mine:
                 within = next(row for row in mine if row["measure"] == CURVE)
-                cells = [_cell(row, *HEADS[row["measure"]][1:]) for row in _ordered(mine)]
+                cells = [interval(row, *HEADS[row["measure"]][1:]) for row in _ordered(mine)]
                 tasks = f"{mine[0]['n_episodes']} x {mine[0]['n_seeds']}"
-                rows.append((learner, target, f"{shift} sigma {sigma:g}", _cell(within, 100, 1), *cells, tasks))
+                rows.append((learner, target, f"{shift} sigma {sigma:g}", interval(within, 100, 1), *cells, tasks))
     heads = tuple(head for head, _, _ in HEADS.values())
     columns = ("learner", "target", "certificate", "certified accuracy at radius 0, %", *heads, "tasks x seeds")
     return Listing("Certified robustness", columns, tuple(rows))
@@ -109,8 +109,3 @@ def _table(groups: Mapping[tuple[Any, ...], Rows], found: Findings) -> Listing:
 
 def _ordered(rows: Rows) -> Rows:
     return [row for name in HEADS for row in rows if row["measure"] == name]
-
-
-def _cell(row: Mapping[str, Any], factor: int, digits: int) -> str:
-    mean, low, high = (factor * float(row[k]) for k in ("mean", "low", "high"))
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -117,13 +117,14 @@ def stability(results: Results, found: Findings) -> Listing | None:
         if axis != FRAMES:
             continue
         cells = {row["learner"]: row for row in some}
-        texts = [_interval(cells[n], 100, 2) if n in cells else "" for n in found.learners]
+        texts = [interval(cells[n], 100, 2) if n in cells else "" for n in found.learners]
         rows.append((shift, target, str(step), *texts))
     caption = "Stability on sequences: frames whose prediction is not that of the reference frame, in %, less is better"
     return Listing(caption, ("sequence", "target", "difficulty", *found.learners), tuple(rows)) if rows else None
 
 
-def _interval(row: Mapping[Any, Any], scale: int, digits: int) -> str:
+def interval(row: Mapping[Any, Any], scale: int, digits: int) -> str:
+    """A mean with its bounds, scaled and rounded; says so where there is none."""
     mean, low, high = (scale * float(row[k]) for k in ("mean", "low", "high"))
     if math.isnan(mean):
         return FAILED
@@ -142,7 +143,7 @@ def _measured(row: Mapping[Any, Any] | None, measure: str, learner: str, found: 
         return "not compared: transductive against inductive"
     if math.isnan(float(row["mean"])):
         return "undefined: the baseline loses next to nothing to one of them"
-    return _interval(row, *MEASURES[measure][1:])
+    return interval(row, *MEASURES[measure][1:])
 
 
 def learners(study: Study) -> Listing:

@@ -114,11 +114,16 @@ def _blackbox_wins(one: Attacked, context: Context) -> Finding:
     rivals = [o for o in same if o.blind and norm_of(o.attack) == norm_of(one.attack)]
     if not rivals:
         return idle("the study has no square or transfer attack of this norm and eps")
+    return _beaten(one, rivals, RIVAL_POINTS)
+
+
+def _beaten(one: Attacked, rivals: Sequence[Attacked], limit: float) -> Finding:
+    """Whether the strongest of the rivals brings accuracy more than ``limit`` below the attack's, on shared tasks."""
     gaps = {o.shift: _gap(one.accuracy, o.accuracy) for o in rivals}
     name = max(gaps, key=lambda k: gaps[k][0] - gaps[k][1])
     own, other, tasks = gaps[name]
     text = f"{percent(own)} by the attack, {percent(other)} by {name}, first {tasks} tasks"
-    return judged(own - other > RIVAL_POINTS, own - other, text)
+    return judged(own - other > limit, own - other, text)
 
 
 def _gap(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float, int]:
@@ -189,11 +194,7 @@ def _support_noise_wins(one: Attacked, context: Context) -> Finding:
     rivals = [o for o in same if isinstance(o.attack, SupportNoise) and norm_of(o.attack) == norm_of(one.attack)]
     if not rivals:
         return idle("the study has no support_noise of this norm and eps")
-    gaps = {o.shift: _gap(one.accuracy, o.accuracy) for o in rivals}
-    name = max(gaps, key=lambda k: gaps[k][0] - gaps[k][1])
-    own, other, tasks = gaps[name]
-    text = f"{percent(own)} by the attack, {percent(other)} by {name}, first {tasks} tasks"
-    return judged(own > other, own - other, text)
+    return _beaten(one, rivals, 0.0)
 
 
 def _idle(one: Attacked, context: Context) -> Finding:

@@ -290,12 +290,7 @@ class Planner:
                 **self._flags(shift),
             }
             parents = (tune.cell.key, source.cell.key) if source else (tune.cell.key,)
-            cell, passes = Cell("evaluate", spec, parents), self._cost(shift, episodes, embeds)
-            if shift.poison:
-                some = min(shift.episodes, len(episodes))
-                passes, _ = poisoned.passes(tune.learner.adapt, shift, episodes.shape, some)
-            if shift.worst:
-                passes = draws.passes(tune.learner.adapt, shift, episodes.shape, min(shift.episodes, len(episodes)))
+            cell, passes = Cell("evaluate", spec, parents), self._cost(shift, tune.learner.adapt, episodes, embeds)
             group, noted = groups.setdefault(support, []), _noted(shift, episodes.way)
             if source:
                 passes += _adapting(source.learner, target, shift, group, episodes)
@@ -311,15 +306,18 @@ class Planner:
             return {}
         return {"flags": further.identity(shift.episodes, self.study.flag_episodes)}
 
-    def _cost(self, shift: Shift, episodes: Episodes, embeds: bool) -> int:
-        queries = episodes.query[: shift.episodes].numel()
+    def _cost(self, shift: Shift, adaptation: Adaptation, episodes: Episodes, embeds: bool) -> int:
+        queries, tasks = episodes.query[: shift.episodes].numel(), min(shift.episodes, len(episodes))
+        if shift.poison:
+            return poisoned.passes(adaptation, shift, episodes.shape, tasks)[0]
+        if shift.worst:
+            return draws.passes(adaptation, shift, episodes.shape, tasks)
         if shift.sequence:
             return shift.sequence.frames * (len(queried(episodes, shift)) if embeds else queries)
         if isinstance(shift.certificate, Certificate):
             return queries * shift.certificate.passes()
         if isinstance(shift.attack, Attack):
-            tasks, images = episodes.query[: shift.episodes].shape
-            some, transferred = self.study.flag_episodes, bool(shift.through)
+            images, some, transferred = episodes.query.shape[1], self.study.flag_episodes, bool(shift.through)
             flags = further.passes(shift.attack, episodes.way, images, tasks, some, transferred=transferred)
             return queries * (shift.attack.passes(episodes.way) + 1) + flags
         if not embeds:
