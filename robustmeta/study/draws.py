@@ -13,7 +13,7 @@ from robustmeta.core import CellError, Classifier, Domain, Episodes, TaskShape, 
 from robustmeta.metrics.scores import Columns
 from robustmeta.rng import Rng, combine
 from robustmeta.shifts.shift import Shift
-from robustmeta.study.victims import Adapting
+from robustmeta.study.victims import Adapting, unused
 
 Advance = Callable[[int], None]
 
@@ -39,16 +39,13 @@ def supports(domain: Domain, episodes: Episodes, count: int, seed: int) -> Int[T
 
 def _candidates(domain: Domain, episodes: Episodes) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
     """Task, class in it, and the rows of that class that are none of the task's queries."""
-    labels = domain.labels.numpy()
     for t in range(len(episodes)):
         for k in range(episodes.way):
-            one = labels[int(episodes.query[t][episodes.query_y[t] == k][0])]
-            members = np.flatnonzero(labels == one)
-            left = members[~np.isin(members, episodes.query[t].numpy())]
+            one, members, left = unused(domain, episodes, t, k, episodes.query[t].numpy())
             shot = int((episodes.support_y[t] == k).sum())
             if len(left) <= shot:
                 raise CellError(
-                    f"class {domain.classes[one]} of {domain.name} has {len(members)} images, of which the queries of "
+                    f"class {domain.classes[one]} of {domain.name} has {members} images, of which the queries of "
                     f"a task leave {len(left)}; to draw other supports of {shot} it needs {shot + 1} or more: "
                     "lower shot or query"
                 )

@@ -39,18 +39,15 @@ def seeds(domain: Domain, episodes: Episodes, each: int, seed: int) -> tuple[Int
     Raises:
         CellError: a class has too few images.
     """
-    labels = domain.labels.numpy()
     rows = np.empty((len(episodes), episodes.way, each), np.int64)
     key = Rng(seed, ("seed query",), episodes.number).bits(1)[:, 0]
     for t in range(len(episodes)):
         used = np.concatenate([episodes.support[t].numpy(), episodes.query[t].numpy()])
         for k in range(episodes.way):
-            one = labels[int(episodes.query[t][episodes.query_y[t] == k][0])]
-            members = np.flatnonzero(labels == one)
-            left = members[~np.isin(members, used)]
+            one, members, left = unused(domain, episodes, t, k, used)
             if len(left) < each:
                 raise CellError(
-                    f"class {domain.classes[one]} of {domain.name} has {len(members)} images, of which a task leaves "
+                    f"class {domain.classes[one]} of {domain.name} has {members} images, of which a task leaves "
                     f"{len(left)}; an attack on its support needs {each} more as seed queries: "
                     "lower seed, shot or query"
                 )
@@ -58,3 +55,13 @@ def seeds(domain: Domain, episodes: Episodes, each: int, seed: int) -> tuple[Int
             rows[t, k] = left[np.argsort(score, kind="stable")[:each]]
     y = torch.arange(episodes.way).repeat_interleave(each).expand(len(episodes), -1)
     return torch.from_numpy(rows.reshape(len(episodes), -1)), y
+
+
+def unused(
+    domain: Domain, episodes: Episodes, t: int, k: int, used: NDArray[np.int64]
+) -> tuple[int, int, NDArray[np.int64]]:
+    """Which class of the domain is class k of task t, how many images it has, and those of its rows not ``used``."""
+    labels = domain.labels.numpy()
+    one = int(labels[int(episodes.query[t][episodes.query_y[t] == k][0])])
+    members = np.flatnonzero(labels == one)
+    return one, len(members), members[~np.isin(members, used)]
