@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from robustmeta.core import Head, StudyError
-from robustmeta.functional.by_task import convolve
+from robustmeta.functional.by_task import convolve, relu_
 from robustmeta.functional.inner_loop import AdamState, Params
 from robustmeta.functional.normalise import Statistics, in_scope, inner_step
 
@@ -89,8 +89,19 @@ class Conv(nn.Conv2d):
         )
 
 
+class InPlaceReLU(nn.Module):
+    """max(x, 0), which overwrites x unless vmap runs over tasks."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return relu_(x)
+
+
 def replace_layers(module: nn.Module) -> None:
-    """Replace layers by ours with the same weights: BatchNorm2d, which writes when it runs, and plain convolutions."""
+    """Replace layers by ours with the same weights.
+
+    BatchNorm2d, which writes when it runs, plain convolutions, and ReLU in place, which are slow over tasks.
+    """
     for name, child in module.named_children():
         replace_layers(child)
         if isinstance(child, nn.BatchNorm2d):
@@ -100,6 +111,8 @@ def replace_layers(module: nn.Module) -> None:
             setattr(module, name, norm)
         elif isinstance(child, nn.Conv2d) and Conv.can_be(child):
             setattr(module, name, Conv(child))
+        elif isinstance(child, nn.ReLU) and child.inplace:
+            setattr(module, name, InPlaceReLU())
 
 
 class ContextHead(nn.Module, ABC):

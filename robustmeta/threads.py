@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 import torch
@@ -33,7 +34,7 @@ def over(work: Callable[[Item], object], items: list[Item], *, spread: bool = Tr
     torch.set_num_threads(1)  # in this thread and in all that start from now on
     try:
         with ThreadPoolExecutor(threads - 1) as pool:
-            others = [pool.submit(run_elsewhere) for _ in range(threads - 1)]
+            others = [pool.submit(copy_context().run, run_elsewhere) for _ in range(threads - 1)]
             run()
         for other in others:
             other.result()

@@ -24,6 +24,22 @@ def pass_gap(method: Method, tasks: int = 3) -> float:
     return max(float((a - b).abs().max()) for a, b in zip(*found, strict=True))  # type: ignore[operator]
 
 
+def thread_gap(method: Method, tasks: int = 8) -> float:
+    """The largest difference between the gradients of tasks one by one in one thread and in two, in float64."""
+    found, before = [], torch.get_num_threads()
+    for threads in (1, 2):
+        net = learners.build(method).double()
+        params = list(net.parameters())
+        torch.set_num_threads(threads)
+        try:
+            with inner_loop.forced(batched=False):
+                method.backward(net, learners.made_tasks(tasks, dtype=torch.float64), Rng(0, ("train",), [0]))
+        finally:
+            torch.set_num_threads(before)
+        found.append([torch.zeros_like(p) if p.grad is None else p.grad for p in params])
+    return max(float((a - b).abs().max()) for a, b in zip(*found, strict=True))
+
+
 def hessian_gap(rate: float = 0.4) -> float:
     """|MAML − (FOMAML − rate · H · FOMAML)| / |MAML − FOMAML| for one step, with H from the network written out.
 

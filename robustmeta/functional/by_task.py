@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from robustmeta.functional.layout import channels_last
 from robustmeta.functional.patches import Side, patches
 
 _BY_TASK: ContextVar[bool] = ContextVar("by task", default=False)
@@ -34,9 +35,9 @@ def by_task() -> Generator[None]:
 def convolve(
     x: Float[Tensor, "N C H W"], weight: Float[Tensor, "D C h w"], bias: Tensor | None, stride: Side, padding: Side
 ) -> Float[Tensor, "N D P Q"]:
-    """The conv2d of torch."""
+    """The conv2d of torch, in the layout of ``channels_last``."""
     if not _BY_TASK.get():
-        return F.conv2d(x, weight, bias, stride, padding)
+        return F.conv2d(x, channels_last(weight), bias, stride, padding)
     out: Tensor = _Convolve.apply(x, weight, stride, padding)
     return out if bias is None else out + bias[:, None, None]
 
@@ -46,6 +47,11 @@ def batch_norm(x: Float[Tensor, "N C H W"], weight: Tensor, bias: Tensor, eps: f
     if not _BY_TASK.get():
         return F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
     return _BatchNorm.apply(x, weight, bias, eps)  # type: ignore[no-any-return]
+
+
+def relu_(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """max(x, 0), in x's own memory where that is fast: over tasks x is a view, whose memory autograd would copy."""
+    return F.relu(x) if _BY_TASK.get() else F.relu_(x)
 
 
 def convolve_tasks(
@@ -88,7 +94,7 @@ class _Convolve(torch.autograd.Function):
         x, weight, stride, padding = args
         (x,) = _leading([x], in_dims[:1], info.batch_size)
         if in_dims[1] is None:
-            return F.conv2d(x.flatten(0, 1), weight, None, stride, padding).unflatten(0, x.shape[:2]), 0
+            return F.conv2d(x.flatten(0, 1), channels_last(weight), None, stride, padding).unflatten(0, x.shape[:2]), 0
         return convolve_tasks(x, weight.movedim(in_dims[1], 0), stride, padding), 0
 
 

@@ -14,6 +14,7 @@ from torch.func import functional_call, vmap
 from torch.utils.checkpoint import checkpoint
 
 from robustmeta.functional.by_task import by_task
+from robustmeta.functional.layout import channels_last
 from robustmeta.functional.normalise import (
     Statistics,
     at_step,
@@ -129,11 +130,6 @@ def per_task(
     return torch.stack(outputs), used
 
 
-def channels_last(p: Tensor) -> Tensor:
-    """A convolution's weights in the memory format in which a CPU convolves fastest; other tensors as they are."""
-    return p.contiguous(memory_format=torch.channels_last) if p.ndim == 4 else p
-
-
 def task_losses(logits: Float[Tensor, "T N way"], y: Int[Tensor, "T N"]) -> Float[Tensor, " T"]:
     """The mean cross-entropy of each task."""
     return F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view_as(y).mean(1)
@@ -231,38 +227,3 @@ def minibatches(rng: Rng, images: int, batch: int, steps: int) -> Int[Tensor, "T
     passes = -(-steps * batch // images)
     rows = torch.cat([rng.permutation(images) for _ in range(passes)], -1)
     return rows[:, : steps * batch].unflatten(1, (steps, batch))
-
-
-def query_gradients(
-    losses: Callable[[Params, slice], tuple[Float[Tensor, " T"], Statistics]],
-    params: Params,
-    x: Float[Tensor, "T Q C H W"],
-    scale: float,
-) -> tuple[Float[Tensor, " T"], Statistics, Params]:
-    """Each task's query loss at parameters with a leading T, the statistics of its passes, and scale · ∇ of the loss.
-
-    ``losses`` is (params of some tasks, which ones) -> their losses and statistics. Other parameters that it depends on
-    get scale · ∇ Σ in their ``.grad``. Tasks of queries ``x`` go in one pass or one by one, as in ``per_task``; one by
-    one, the graph of a single task is in memory.
-    """
-    tasks = len(next(iter(params.values())))
-    size = tasks if in_one_pass(x) else 1
-    values: list[Tensor] = []
-    tapes: list[Statistics] = []
-    gradients: Params = {}
-    for start in range(0, tasks, size):
-        rows = slice(start, start + size)
-        leaves = {k: p[rows].detach().requires_grad_() for k, p in params.items()}
-        value, tape = losses(leaves, rows)
-        (scale * value.sum()).backward()
-        slopes = {k: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for k, leaf in leaves.items()}
-        if size == tasks:
-            gradients = slopes
-        else:
-            gradients = gradients or {k: torch.empty_like(p) for k, p in params.items()}  # laid out in memory as φ is
-            for k, slope in slopes.items():
-                gradients[k][rows] = slope
-        values.append(value.detach())
-        tapes.append({k: (mean.detach(), variance.detach()) for k, (mean, variance) in tape.items()})
-    joined = {k: (torch.cat([t[k][0] for t in tapes]), torch.cat([t[k][1] for t in tapes])) for k in tapes[0]}
-    return torch.cat(values), joined, gradients

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from robustmeta.adaptations.gradient import Gradient, at_test, spread, support_losses, whole, with_support_statistics
 from robustmeta.config.components import Adaptation, Apart, Backbone, Diet
 from robustmeta.core import Batch, Classifier, StepStats, Tasks, Traits
-from robustmeta.functional.inner_loop import Params, descend, per_task, query_gradients, sgd, task_losses
+from robustmeta.functional.inner_loop import Params, descend, per_task, sgd, task_losses
 from robustmeta.functional.normalise import Statistics
+from robustmeta.functional.query_pass import query_gradients
 from robustmeta.methods.adversary import NOTHING, Adversary, Spent, TaskLosses
 from robustmeta.methods.training import Episodic, adam, expect
 from robustmeta.nets import Layers, Mode, Network, as_network
@@ -85,9 +86,9 @@ class Descending(Episodic, ABC):
         counted = [(k, phi, w) for k, (phi, w) in enumerate(zip(trail, self.importance(progress), strict=True), 1) if w]
         value, ends, slopes, last = 0.0, list[Tensor](), list[Tensor](), Statistics()
         for k, phi, weight in counted:
-            losses = partial(_query_losses, network, tasks, k, partial(self.counted, task_losses))
+            losses = partial(_query_losses, tasks, k, partial(self.counted, task_losses))
             scale = weight / len(tasks.query_y)
-            loss, last, gradients = query_gradients(losses, phi, tasks.query_x, scale)
+            loss, last, gradients = query_gradients(network, losses, phi, tasks.query_x, scale)
             value += weight * loss.mean().item()
             ends += phi.values()
             slopes += gradients.values()
@@ -173,10 +174,10 @@ def _as_it_is(tensor: Tensor) -> Tensor:
 
 
 def _query_losses(
-    network: Network, tasks: Tasks, step: int, losses: TaskLosses, params: Params, rows: slice
+    tasks: Tasks, step: int, losses: TaskLosses, net: nn.Module, params: Params, rows: slice
 ) -> tuple[Tensor, Statistics]:
     """The query losses of some tasks under their parameters after so many steps, and what the averages follow."""
-    x, y = tasks.query_x[rows], tasks.query_y[rows]
+    network, x, y = as_network(net), tasks.query_x[rows], tasks.query_y[rows]
     if network.mode in ("batch", "per_step"):
         record = network.mode == "per_step"
         logits, statistics = per_task(network, {}, params, x, record=record, step=step)

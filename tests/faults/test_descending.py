@@ -1,14 +1,17 @@
 """Each check of methods that learn through inner steps turns red when its fault is planted."""
 
+import time
+from copy import deepcopy
 from typing import Any
 
 import descents
 import learners
 import pytest
 import torch
+from torch import Tensor, nn
 
-from robustmeta.functional import by_task, inner_loop, patches
-from robustmeta.functional.inner_loop import AdamState
+from robustmeta.functional import by_task, inner_loop, patches, query_pass
+from robustmeta.functional.inner_loop import AdamState, Params
 from robustmeta.methods import anil, descending
 from robustmeta.methods.anil import Anil
 from robustmeta.methods.boil import Boil
@@ -73,12 +76,34 @@ def test_a_gradient_that_goes_to_the_wrong_task(monkeypatch: pytest.MonkeyPatch)
 
     def rolled(*given: Any) -> Any:
         value, tape, gradients = honest(*given)
-        if not inner_loop.in_one_pass(given[2]):
+        if not inner_loop.in_one_pass(given[3]):
             gradients = {k: g.roll(1, 0) for k, g in gradients.items()}
         return value, tape, gradients
 
     monkeypatch.setattr(descending, "query_gradients", rolled)
     assert descents.pass_gap(METHODS["maml, 5 steps"]) > 1e-4
+
+
+def test_threads_with_parameters_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_pass, "with_the_same_tensors", deepcopy)
+    assert descents.thread_gap(METHODS["boil"]) > 1e-4
+
+
+def test_threads_that_write_to_one_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = inner_loop.functional_call
+
+    def waits(net: nn.Module, params: Params, args: tuple[Tensor, ...]) -> Any:
+        handle = net.register_forward_pre_hook(lambda *given: time.sleep(0.02))  # with the weights in their places
+        try:
+            return honest(net, params, args)
+        finally:
+            handle.remove()
+
+    monkeypatch.setattr(inner_loop, "functional_call", waits)
+    method = Maml(train=DIET)
+    assert descents.thread_gap(method, 2) < 1e-12
+    monkeypatch.setattr(query_pass, "with_the_same_tensors", lambda net: net)
+    assert descents.thread_gap(method, 2) > 1e-4
 
 
 def test_fomaml_that_is_maml(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import pytest
 import torch
@@ -102,3 +103,17 @@ def test_inference_mode_holds_in_all_threads(threads: int) -> None:
 
         over(work, list(range(8)))
     assert made.tolist() == list(range(8))
+
+
+def test_context_variables_hold_in_all_threads(threads: int) -> None:
+    name: ContextVar[int] = ContextVar("name", default=0)
+    token = name.set(5)
+    seen: list[int] = []
+
+    def work(item: int) -> None:
+        time.sleep(0.001)
+        seen.append(name.get())
+
+    over(work, list(range(8)))
+    name.reset(token)
+    assert seen == [5] * 8

@@ -1,5 +1,7 @@
 """Methods that learn through inner steps: their meta-gradients, and what each does differently."""
 
+from copy import deepcopy
+
 import descents
 import learners
 import pytest
@@ -8,7 +10,7 @@ from pydantic import ValidationError
 
 from robustmeta.adaptations.gradient import Gradient
 from robustmeta.core import StudyError, copy_state
-from robustmeta.functional import inner_loop
+from robustmeta.functional import inner_loop, query_pass
 from robustmeta.functional.normalise import batch_statistics
 from robustmeta.methods.anil import Anil
 from robustmeta.methods.boil import Boil
@@ -17,6 +19,7 @@ from robustmeta.methods.maml import Maml
 from robustmeta.methods.mamlpp import MamlPp
 from robustmeta.methods.meta_sgd import MetaSgd
 from robustmeta.rng import Rng
+from robustmeta.study.precision import forward_passes
 
 RNG = Rng(0, ("train",), [0])
 DIET = learners.DIET
@@ -68,6 +71,24 @@ def test_fomaml_is_maml_of_order_one() -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_tasks_in_one_pass_and_one_by_one(name: str) -> None:
     assert descents.pass_gap(SMALL[name]) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["maml, 5 steps", "boil", "mamlpp"])
+def test_tasks_that_threads_share(name: str) -> None:
+    assert descents.thread_gap(SMALL[name]) < 1e-12
+
+
+def test_a_forward_pass_that_was_replaced_is_not_shared_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = SMALL["maml, 1 step"]
+    net, copies = learners.build(method), []
+    monkeypatch.setattr(query_pass, "with_the_same_tensors", lambda n: copies.append(n) or deepcopy(n))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with inner_loop.forced(batched=False):
+        method.backward(net, learners.made_tasks(), RNG)
+        assert len(copies) == 2
+        with forward_passes(net, "bf16"):
+            method.backward(net, learners.made_tasks(), RNG)
+    assert len(copies) == 2
 
 
 def kept(method: Maml) -> int:
