@@ -4,7 +4,7 @@ Data flows one way: domain -> episodes (indices) -> tasks (pixels) -> classifier
 S support and Q query images a task, C channels, H x W pixels. Images are uint8 in a domain, float in [0, 1] in a task.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -254,6 +254,14 @@ class Victim(Protocol):
     def select(self, tasks: slice | NDArray[np.int64]) -> "Victim":
         """The same before some of the tasks, of which one may stand several times."""
         ...
+
+    def hold(self, support_x: Float[Tensor, "S C H W"], seed_x: Float[Tensor, "R C H W"]) -> "Held":
+        """The first of its tasks while its images stay and labels change; what images alone decide is computed once."""
+        ...
+
+
+Held = Callable[[Int[Tensor, "K S"]], Float[Tensor, "K R way"]]
+"""Labels of a support -> the logits of the seed queries after adapting to it with each row of labels; no gradients."""
 
 
 @dataclass(frozen=True, eq=False)

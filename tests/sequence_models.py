@@ -30,8 +30,8 @@ def made_head(kind: str, features: int = FEATURES, way: int = WAY) -> SequenceHe
     with torch.random.fork_rng():
         torch.manual_seed(1)
         heads = {
-            "mann": lambda: Mann(features, way, 6, slots=7, size=4, heads=2, decay=0.9),
-            "lstm": lambda: Lstm(features, way, 6),
+            "mann": lambda: Mann(features, way, 6, 9, slots=7, size=4, heads=2, decay=0.9),
+            "lstm": lambda: Lstm(features, way, 6, 9),
             "snail": lambda: Snail(features, way, 10, 4),
             "cnp": lambda: Cnp(features, way, 6),
         }
@@ -55,6 +55,16 @@ def softmax(x: Array) -> Array:
     """Over all entries."""
     e = np.exp(x - x.max())
     return e / e.sum()
+
+
+def standard(z: Array) -> Array:
+    """The features of each image without their mean and with a variance of 1."""
+    return (z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + 1e-5)
+
+
+def beside(z: Array, label: Array) -> Array:
+    """Those and a label as long as they are."""
+    return np.concatenate([standard(z), np.sqrt(z.shape[-1]) * label], -1)
 
 
 def lstm_step(p: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
@@ -112,7 +122,7 @@ def mann_logits(head: Mann, z: Array, y: NDArray[np.int64]) -> Array:
     slots, read, usage = np.zeros((head.slots, head.size)), np.zeros((head.heads, head.slots)), np.zeros(head.slots)
     found, label, out = np.zeros(head.heads * head.size), np.zeros(head.way), []
     for t in range(len(z)):
-        h, c = lstm_step(p, np.concatenate([z[t], label, found]), h, c)
+        h, c = lstm_step(p, np.concatenate([beside(z[t], label), found]), h, c)
         keys = np.tanh(p["keys.weight"] @ h + p["keys.bias"]).reshape(head.heads, head.size)
         gates = sigmoid(p["gates.weight"] @ h + p["gates.bias"])
         slots, read, usage, reads = lru_step(slots, read, usage, keys, gates, head.decay)
@@ -125,7 +135,7 @@ def snail_logits(head: Snail, z: Array, y: NDArray[np.int64]) -> Array:
     """The logits (way,) of the last of one sequence, whose label is not shown, step by step for all steps."""
     shown = np.eye(head.way)[y]
     shown[-1] = 0
-    x = np.concatenate([z, shown], 1)
+    x = beside(z, shown)
     for layer in head.layers:
         p, steps = weights(layer), range(len(x))
         if "pair.weight" in p:
@@ -191,7 +201,10 @@ def learned(kind: str, steps: int = 400, way: int = 3, seed: int = 0) -> list[fl
     size, images, draw = 16, 4, torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        head = Mann(size, way, 40, slots=20, size=16, heads=2, decay=0.95) if kind == "mann" else Lstm(size, way, 40)
+        length = way * images
+        memory = {"slots": 20, "size": 16, "heads": 2}
+        mann = kind == "mann"
+        head = Mann(size, way, 40, length, **memory, decay=0.95) if mann else Lstm(size, way, 40, length)
     optimiser = torch.optim.Adam(head.parameters(), lr=1e-2)
 
     def sequences(count: int) -> tuple[Tensor, Tensor]:

@@ -15,9 +15,10 @@ from robustmeta.study.augment import augmenter
 from robustmeta.study.data import Data
 from robustmeta.study.distributed import SOLO, Team
 from robustmeta.study.execute import Silent, Worker
-from robustmeta.study.plan import Work, plan, trials
+from robustmeta.study.plan import Work, plan
 from robustmeta.study.sampler import batch
 from robustmeta.study.train import Loop
+from robustmeta.study.trials import trials
 
 SHAPE = {"way": 3, "shot": 2, "query": 3}
 LEARNERS: dict[str, dict[str, Any]] = {

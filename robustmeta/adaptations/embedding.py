@@ -27,6 +27,8 @@ class FixedFeatures(EmbeddingAdaptation, ABC):
         network = as_network(net)
         if network.mode != "auto":
             raise StudyError(f"norm: {network.mode} has no features of a single image; adapt task by task")
+        if not any(p.requires_grad for p in network.body.parameters()):  # a frozen one has nothing to detach
+            return network.body(x)
         return functional_call(network.body, self._body(net), (x,))
 
     def adapt(self, net: nn.Module, support_x: Tensor, support_y: Tensor, way: int, rng: Rng) -> Classifier:

@@ -96,5 +96,9 @@ class TransductiveFinetune(Adaptation):
         return AdaptsToQueries(tuned, start, adapted_mode(network), support_x, support_y, self.steps, self.rate)
 
     def passes(self, shape: TaskShape, tasks: int) -> int:
-        """The support once; a call sends support and queries forward at every step, and once more."""
+        """The support once, for the head's start; the steps are taken in each call."""
         return tasks * shape.way * shape.shot
+
+    def answer_passes(self, shape: TaskShape) -> int:
+        """Support and queries at every step, and once more."""
+        return (self.steps + 1) * shape.images

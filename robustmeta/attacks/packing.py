@@ -7,8 +7,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-PASS_PIXELS = 128 * 28**2
-"""Pixels of a pass: with more its maps fall out of the cache of a CPU."""
+PASS_PIXELS = 256 * 28**2
+"""Pixels of a pass: with fewer calls cost more than they compute, with more its maps take memory and little is won."""
+RECALL_PIXELS = 2 * PASS_PIXELS
+"""The same where most of the maps are recalled."""
 SPARE_PIXELS = 4 * 28**2
 """Pixels that cost about as much as one more pass: so much padding is worth joining another task to a pass."""
 FEW = 16
@@ -40,13 +42,14 @@ class Pack:
         return values.flatten(0, 1) if self.real is None else values[self.real]
 
 
-def packs(counts: Sequence[int], pixels: int, *, whole: bool) -> Iterator[Pack]:
+def packs(counts: Sequence[int], pixels: int, *, whole: bool, most: int = PASS_PIXELS) -> Iterator[Pack]:
     """Passes over all points, which lie task by task, ``counts`` of each, of so many ``pixels``.
 
-    ``whole``: a task must not be spread over several passes.
+    ``whole``: a task must not be spread over several passes. ``most``: pixels of a pass.
     """
     start = 0
-    for first, sizes in _runs(counts, max(FEW, PASS_PIXELS // pixels), SPARE_PIXELS // pixels, whole=whole):
+    spare = SPARE_PIXELS * most // PASS_PIXELS // pixels
+    for first, sizes in _runs(counts, max(FEW, most // pixels), spare, whole=whole):
         yield _pack(first, sizes, start)
         start += sum(sizes)
 

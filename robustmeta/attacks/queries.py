@@ -1,6 +1,7 @@
 """Queries under attack: those that still stand, and the worst seen of each."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from robustmeta.attacks.gradient import Climb, Slopes, climb, slopes
-from robustmeta.attacks.packing import Pack, packs
+from robustmeta.attacks.packing import PASS_PIXELS, RECALL_PIXELS, Pack, packs
 from robustmeta.core import Classifier
 from robustmeta.functional.margins import Loss, cross_entropy
+from robustmeta.functional.recall import Recall
 from robustmeta.rng import Rng
 
 
@@ -111,14 +113,19 @@ class Points:
             return values
         return values.unflatten(0, (-1, self.of.each)).sum(1).repeat_interleave(self.of.each)
 
-    def logits(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n way"]:
-        """One forward pass without gradients."""
-        with torch.no_grad():
-            return self._through(lambda pack, part: (part(pack.fill(x)),))[0]
+    def logits(self, x: Float[Tensor, "n C H W"], recall: Recall | None = None) -> Float[Tensor, "n way"]:
+        """One forward pass without gradients, in which networks may recall earlier versions of the queries."""
 
-    def look(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n way"]:
+        def ask(pack: Pack, part: Classifier) -> tuple[Tensor]:
+            with recall.versions(pack.fill(self.rows).flatten()) if recall else nullcontext():
+                return (part(pack.fill(x)),)
+
+        with torch.no_grad():
+            return self._through(ask, RECALL_PIXELS if recall else PASS_PIXELS)[0]
+
+    def look(self, x: Float[Tensor, "n C H W"], recall: Recall | None = None) -> Float[Tensor, "n way"]:
         """One forward pass, offered: the logits."""
-        seen = self.logits(x)
+        seen = self.logits(x, recall)
         self.offer(x, seen)
         return seen
 
@@ -144,12 +151,19 @@ class Points:
         worst.x[chosen], worst.wrong[chosen], worst.loss[chosen] = x[take], wrong[take], loss[take]
 
     @cached_property
-    def _packs(self) -> list[Pack]:
-        counts = torch.bincount(self.rows // self.of.each, minlength=self.of.tasks).tolist()
-        return list(packs(counts, self.shape[1] * self.shape[2], whole=self.of.classifier.coupled))
+    def _passes(self) -> dict[int, list[Pack]]:
+        return {}
 
-    def _through(self, work: Callable[[Pack, Classifier], tuple[Tensor, ...]]) -> list[Tensor]:
-        """What a function of each pass gives, joined over all points."""
-        parts = [work(pack, self.of.classifier.select(pack.tasks)) for pack in self._packs]
-        drained = [[pack.drain(v) for v in values] for pack, values in zip(self._packs, parts, strict=True)]
+    def _packs(self, most: int) -> list[Pack]:
+        if most not in self._passes:
+            counts = torch.bincount(self.rows // self.of.each, minlength=self.of.tasks).tolist()
+            pixels, whole = self.shape[1] * self.shape[2], self.of.classifier.coupled
+            self._passes[most] = list(packs(counts, pixels, whole=whole, most=most))
+        return self._passes[most]
+
+    def _through(self, work: Callable[[Pack, Classifier], tuple[Tensor, ...]], most: int = PASS_PIXELS) -> list[Tensor]:
+        """What a function of each pass, of at most so many pixels, gives, joined over all points."""
+        passes = self._packs(most)
+        parts = [work(pack, self.of.classifier.select(pack.tasks)) for pack in passes]
+        drained = [[pack.drain(v) for v in values] for pack, values in zip(passes, parts, strict=True)]
         return [torch.cat(columns) for columns in zip(*drained, strict=True)]

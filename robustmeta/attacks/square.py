@@ -12,6 +12,7 @@ from robustmeta.attacks.search import Search
 from robustmeta.config.components import component
 from robustmeta.functional.margins import margin
 from robustmeta.functional.projection import BALLS, norm2
+from robustmeta.functional.recall import Recall
 from robustmeta.functional.squares import inside, move_mass, share, tiles, two_bumps, window
 
 BLOCK = 50
@@ -64,8 +65,9 @@ class Square(Search):
 
     def _search(self, points: Points, eps: float, restart: int) -> None:
         begin = self._stripes if self.norm == "linf" else self._tiles
-        x = begin(points, eps, restart)
-        at = Climb(x, points.pool(margin(points.look(x), points.y)), x[:, :0])
+        x, recall = begin(points, eps, restart), Recall(len(points.of.y))
+        at = Climb(x, points.pool(margin(points.look(x, recall), points.y)), x[:, :0])
+        recall.keep(points.rows)
         for query in range(1, self.queries):
             if not (up := points.up()).all():
                 points, at = points.keep(up), at.keep(up)
@@ -79,8 +81,9 @@ class Square(Search):
             some = points if new.all() else points.keep(new)
             if len(some):
                 tried = tried[new]
-                value = some.pool(margin(some.look(tried), some.y))
+                value = some.pool(margin(some.look(tried, recall), some.y))
                 better = value > at.best[new]
+                recall.keep(some.rows[better])
                 rows = new.nonzero()[:, 0][better]
                 at.x[rows], at.best[rows] = tried[better], value[better]
 

@@ -140,6 +140,7 @@ def check(name: str, sheet: Path | None) -> dict[str, Any]:
         "adaptations": lambda cls: testing.check_adaptation(cls()),
         "attacks": lambda cls: testing.check_attack(cls()),
         "support_attacks": lambda cls: testing.check_support_attack(cls()),
+        "certificates": lambda cls: testing.check_certificate(cls()),
     }
     if kind not in checks:
         raise ComponentError(f"{name} is one of the {kind}; `robustmeta check` tests {', '.join(checks)}")

@@ -25,7 +25,7 @@ def finished(run: "Finished") -> dict[str, Any]:
     """The object of ``run --json``."""
     outcome, tracked = run.results.outcome, run.tracked
     keys = ("tracking_uri", "experiment_id", "run_id")
-    rows = _rows(run.results.points, COLUMNS)
+    rows, proved = _rows(run.results.points, COLUMNS), run.results.certificates
     return {
         "study": run.results.study.name,
         "cells": {
@@ -36,6 +36,7 @@ def finished(run: "Finished") -> dict[str, Any]:
         },
         "mlflow": {key: getattr(tracked, key) if tracked else None for key in keys},
         "results": [{**row, "severity": _whole(row["severity"])} for row in rows],
+        "certificates": _rows(proved, list(proved.columns)),
         "flagged": list(run.flagged),
     }
 

@@ -175,6 +175,10 @@ class Adaptation(Component, ABC):
     def passes(self, shape: "TaskShape", tasks: int) -> int:
         """Images that adapting to that many tasks sends forward through the backbone."""
 
+    def answer_passes(self, shape: "TaskShape") -> int:
+        """Images that one call on all queries of a task sends forward; unless stated, each query once."""
+        return shape.way * shape.query
+
 
 class EmbeddingAdaptation(Adaptation, ABC):
     """An adaptation on fixed features, so that a whole domain is embedded once."""
@@ -289,7 +293,8 @@ class SupportAttack(Component, ABC):
 
     Attributes:
         largest: the largest eps that means something.
-        relabels: whether it changes labels, and no pixel; eps is then a share of them.
+        relabels: whether it changes labels, and no pixel; eps is then a share of them. It asks through the victim's
+            ``hold`` alone, so that an adaptation that reads features embeds each image once.
         sees: how it sees the learner adapt: 2 with the whole gradient, 1 with its first order, 0 without a gradient.
     """
 

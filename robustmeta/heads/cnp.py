@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from robustmeta.functional.labelled import labelled, standard
 from robustmeta.functional.prototypes import prototypes
 from robustmeta.heads.reading import ReadingHead, Remembered
 
@@ -23,10 +24,10 @@ class Cnp(ReadingHead):
 
     def read(self, z: Tensor, y: Tensor) -> Remembered:
         """The means of all classes side by side, (T, way * units)."""
-        means, _ = prototypes(self.encoder(torch.cat([z, self.shown(z, y)], -1)), y, self.way)
+        means, _ = prototypes(self.encoder(labelled(z, self.shown(z, y))), y, self.way)
         return (means.flatten(1),)
 
     def answer(self, z: Tensor, remembered: Remembered) -> Tensor:
         """The decoder."""
         (means,) = remembered
-        return self.decoder(torch.cat([z, means[:, None].expand(-1, z.shape[1], -1)], -1))
+        return self.decoder(torch.cat([standard(z), means[:, None].expand(-1, z.shape[1], -1)], -1))

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from robustmeta.functional.causal import delayed
+from robustmeta.functional.labelled import labelled
 from robustmeta.functional.memory import Memory, access, empty
 from robustmeta.heads.reading import Remembered, SequenceHead
 
@@ -34,23 +35,37 @@ class Recurrent(SequenceHead, ABC):
     def answer(self, z: Tensor, remembered: Remembered) -> Tensor:
         """One more step for each query, each from the same state."""
         label, *state = (r.repeat_interleave(z.shape[1], 0) for r in remembered)
-        logits, _ = self.step(torch.cat([z.flatten(0, 1), label], -1), tuple(state))
+        logits, _ = self.step(labelled(z.flatten(0, 1), label), tuple(state))
         return logits.unflatten(0, z.shape[:2])
 
     def _run(self, z: Tensor, late: Tensor) -> tuple[Tensor, Remembered]:
         state, out = self.start(z[:, 0]), []
-        for x in torch.cat([z, late], -1).unbind(1):
+        for x in labelled(z, late).unbind(1):
             logits, state = self.step(x, state)
             out.append(logits)
         return torch.stack(out, 1), state
 
 
+def cell(inputs: int, units: int, length: int) -> nn.LSTMCell:
+    """An LSTM whose units forget after 1 to ``length`` steps: biases b_f = log u, u ~ U(1, T − 1), and b_i = −b_f.
+
+    Tallec and Ollivier 2018, Can Recurrent Neural Networks Warp Time?, section 2. With biases of zero, half of the
+    state is lost at every step, and with it the slopes that would tell what to keep.
+    """
+    made = nn.LSTMCell(inputs, units)
+    with torch.no_grad():
+        keep = torch.empty(units).uniform_(1, max(2, length - 1)).log()
+        made.bias_ih.zero_()
+        made.bias_hh.copy_(torch.cat([-keep, keep, torch.zeros(2 * units)]))
+    return made
+
+
 class Lstm(Recurrent):
     """An LSTM of ``units`` on features of ``features`` numbers, and a linear layer on its output."""
 
-    def __init__(self, features: int, way: int, units: int) -> None:
+    def __init__(self, features: int, way: int, units: int, length: int) -> None:
         super().__init__(way)
-        self.cell = nn.LSTMCell(features + way, units)
+        self.cell = cell(features + way, units, length)
         self.out = nn.Linear(units, way)
 
     def start(self, like: Tensor) -> Remembered:
@@ -71,10 +86,21 @@ class Mann(Recurrent):
     with h into the linear layer of the answer, and into the next step's input.
     """
 
-    def __init__(self, features: int, way: int, units: int, *, slots: int, size: int, heads: int, decay: float) -> None:
+    def __init__(
+        self,
+        features: int,
+        way: int,
+        units: int,
+        length: int,
+        *,
+        slots: int,
+        size: int,
+        heads: int,
+        decay: float,
+    ) -> None:
         super().__init__(way)
         self.slots, self.size, self.heads, self.decay = slots, size, heads, decay
-        self.cell = nn.LSTMCell(features + way + heads * size, units)
+        self.cell = cell(features + way + heads * size, units, length)
         self.keys = nn.Linear(units, heads * size)
         self.gates = nn.Linear(units, heads)
         self.out = nn.Linear(units + heads * size, way)

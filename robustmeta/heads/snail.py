@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robustmeta.functional.causal import attend, attend_last, delayed, gated, step_back
+from robustmeta.functional.labelled import labelled
 from robustmeta.heads.reading import Remembered, SequenceHead
 
 
@@ -95,7 +96,7 @@ class Snail(SequenceHead):
 
     def read(self, z: Tensor, y: Tensor) -> Remembered:
         """The input of every layer."""
-        x, inputs = torch.cat([z, self.shown(z, y)], -1), []
+        x, inputs = labelled(z, self.shown(z, y)), []
         for layer in self._layers:
             inputs.append(x)
             x = layer(x)
@@ -103,7 +104,7 @@ class Snail(SequenceHead):
 
     def answer(self, z: Tensor, remembered: Remembered) -> Tensor:
         """The last step of a sequence that ends with the query, without a label."""
-        x = torch.cat([z, z.new_zeros(*z.shape[:2], self.way)], -1)
+        x = labelled(z, z.new_zeros(*z.shape[:2], self.way))
         for layer, past in zip(self._layers, remembered, strict=True):
             x = layer.last(x, past)
         return self.out(x)

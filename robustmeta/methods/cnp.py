@@ -11,7 +11,7 @@ from robustmeta.heads.cnp import Cnp
 from robustmeta.methods.features import HeadLearner
 
 
-@component("cnp", paper="Garnelo et al. 2018, Conditional Neural Processes, section 4.3")
+@component("cnp", version=2, paper="Garnelo et al. 2018, Conditional Neural Processes, section 4.3")
 class CnpLearner(HeadLearner):
     """Encode each labelled image, average over each class, decode a query with the averages of all classes.
 
@@ -24,7 +24,7 @@ class CnpLearner(HeadLearner):
 
     train: Diet = Diet(way=5, shot=5, query=5, tasks=4)
     units: int = Field(default=128, ge=1)
-    rate: float = Field(default=1e-3, gt=0)
+    rate: float = Field(default=3e-3, gt=0)
 
     def head(self, body: nn.Module) -> Cnp:
         """Encoder and decoder."""

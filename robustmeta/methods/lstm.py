@@ -10,7 +10,7 @@ from robustmeta.heads.recurrent import Lstm
 from robustmeta.methods.sequence import SequenceLearner
 
 
-@component("lstm", paper="Hochreiter, Younger and Conwell 2001, Learning to Learn Using Gradient Descent")
+@component("lstm", version=2, paper="Hochreiter, Younger and Conwell 2001, Learning to Learn Using Gradient Descent")
 class LstmLearner(SequenceLearner):
     """``mann`` without its memory: the same controller of ``units``, the same sequences, loss and outer ``rate``.
 
@@ -21,4 +21,4 @@ class LstmLearner(SequenceLearner):
 
     def head(self, body: nn.Module) -> Lstm:
         """The controller."""
-        return Lstm(cast("int", body.features), self.train.way, self.units)
+        return Lstm(cast("int", body.features), self.train.way, self.units, self.length)

@@ -10,7 +10,11 @@ from robustmeta.heads.recurrent import Mann
 from robustmeta.methods.sequence import SequenceLearner
 
 
-@component("mann", paper="Santoro et al. 2016, Meta-Learning with Memory-Augmented Neural Networks, sections 2 and 3")
+@component(
+    "mann",
+    version=2,
+    paper="Santoro et al. 2016, Meta-Learning with Memory-Augmented Neural Networks, sections 2 and 3",
+)
 class MannLearner(SequenceLearner):
     """Read images one by one, each with the label of the one before, and guess; what was seen is kept in a memory.
 
@@ -36,4 +40,4 @@ class MannLearner(SequenceLearner):
         """The controller with its memory."""
         features = cast("int", body.features)
         memory = {"slots": self.slots, "size": self.size, "heads": self.heads}
-        return Mann(features, self.train.way, self.units, **memory, decay=self.decay)
+        return Mann(features, self.train.way, self.units, self.length, **memory, decay=self.decay)

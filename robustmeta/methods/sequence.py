@@ -30,14 +30,19 @@ class SequenceLearner(HeadLearner, ABC):
     least_query: ClassVar[int] = 0
     pairs: ClassVar[bool] = False
 
-    train: Diet = Diet(way=5, shot=5, query=5, tasks=4)
-    rate: float = Field(default=1e-3, gt=0)
+    train: Diet = Diet(way=5, shot=5, query=5, tasks=8)
+    rate: float = Field(default=5e-3, gt=0)
 
     @model_validator(mode="after")
     def _prey(self) -> Self:
         if self.adversary and not self.train.query:
             raise wrong(("train", "query"), "adversary", "an adversary attacks queries: expected query >= 1; got 0", 0)
         return self
+
+    @property
+    def length(self) -> int:
+        """Images in a sequence of training."""
+        return self.train.way * (self.train.shot + self.train.query)
 
     @abstractmethod
     def head(self, body: nn.Module) -> SequenceHead:

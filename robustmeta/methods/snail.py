@@ -11,7 +11,7 @@ from robustmeta.heads.snail import Snail
 from robustmeta.methods.features import HeadLearner
 
 
-@component("snail", paper="Mishra et al. 2018, A Simple Neural Attentive Meta-Learner, sections 3 and 5.1")
+@component("snail", version=2, paper="Mishra et al. 2018, A Simple Neural Attentive Meta-Learner, sections 3 and 5.1")
 class SnailLearner(HeadLearner):
     """Temporal convolutions and causal attention over the labelled support and one query, whose label it predicts.
 
@@ -25,7 +25,7 @@ class SnailLearner(HeadLearner):
 
     train: Diet = Diet(way=5, shot=5, query=5, tasks=4)
     filters: int = Field(default=32, ge=4, multiple_of=4)
-    rate: float = Field(default=1e-3, gt=0)
+    rate: float = Field(default=3e-3, gt=0)
 
     def head(self, body: nn.Module) -> Snail:
         """The layers."""

@@ -71,20 +71,17 @@ def measure(
 
     ``own``: the classifier of the tasks' own supports; ``score`` makes records of logits (T, Q, way).
     """
-    x = to_float(images[episodes.query])
+    x, shape = to_float(images[episodes.query]), episodes.shape
     tables: list[Columns] = []
     for d, support in enumerate(rows):
         classifier = victim(to_float(images[support]), episodes.support_y) if d else own
         with torch.no_grad():
             tables.append(score(classifier(x)))
-        advance((_adapting(victim.adaptation, episodes) if d else 0) + episodes.query.numel())
+        adapting = victim.adaptation.passes(shape, len(episodes)) if d else 0
+        advance(adapting + len(episodes) * victim.adaptation.answer_passes(shape))
     right = np.stack([_right(table, len(episodes)) for table in tables])
     chosen = kept(right, worst)
     return _picked(tables, chosen), rows[int(chosen[0, 0]), 0]
-
-
-def _adapting(adaptation: Adaptation, episodes: Episodes) -> int:
-    return adaptation.passes(episodes.shape, len(episodes))
 
 
 def _right(table: Columns, tasks: int) -> NDArray[np.int64]:
@@ -103,4 +100,4 @@ def _picked(tables: Sequence[Columns], chosen: NDArray[np.int64]) -> Columns:
 def passes(adaptation: Adaptation, shift: Shift, shape: TaskShape, tasks: int) -> int:
     """Images that measuring a point on so many tasks sends forward, beside adapting to their own supports."""
     draws = int(shift.value)
-    return (draws - 1) * adaptation.passes(shape, tasks) + draws * tasks * shape.way * shape.query
+    return (draws - 1) * adaptation.passes(shape, tasks) + draws * tasks * adaptation.answer_passes(shape)

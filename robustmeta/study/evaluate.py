@@ -197,7 +197,9 @@ def _measure(
         tasks = slice(0, len(episodes))
         source = adapted.sources[shift.through].select(tasks) if shift.through in bench.sources else None
         x, logits, more = _attack(bench, point, episodes, adapted.classifier.select(tasks), inspection, source)
-        advance(episodes.query.numel() * (inspection.attack.passes(episodes.way) + 1) + more)
+        attacked = bench.sources[shift.through].adaptation if source else bench.adaptation
+        asked = inspection.attack.passes(episodes.way) * _answering(attacked, episodes)
+        advance(asked + _answering(bench.adaptation, episodes) + more)
         return _records(logits, episodes), to_bytes(x[0, :EXAMPLES])
     if isinstance(shift.certificate, Certificate):
         return _certify(bench, adapted, episodes, point, shift.certificate, advance)
@@ -242,12 +244,15 @@ def _poison(
     keys = combine(episodes.number[:, None], bench.domain.ids[episodes.support.numpy()])
     # without the attack's name, so that all change the same images
     rng = Rng(bench.seed, ("support attack",), keys)
-    victim = Adapting(bench.net, bench.adaptation, episodes.way, Rng(bench.seed, ("adapt",), episodes.number))
+    by_features, adapt = bench.embeddings is not None, Rng(bench.seed, ("adapt",), episodes.number)
+    victim = Adapting(bench.net, bench.adaptation, episodes.way, adapt, by_features)
     support = to_float(bench.support[episodes.support]), episodes.support_y
     x, y = poisoner.run(victim, support, (to_float(bench.domain.images[rows]), seed_y), rng)
     with torch.no_grad():
         logits = victim(x, y)(to_float(point.query[episodes.query]))
-    every, flags = poisoned.passes(bench.adaptation, point.shift, episodes.shape, len(episodes))
+    every, flags = poisoned.passes(
+        bench.adaptation, point.shift, episodes.shape, len(episodes), by_features=by_features
+    )
     poisoner.spent += flags
     advance(every)
     return _records(logits, episodes), to_bytes(x[0, :EXAMPLES])
@@ -260,7 +265,7 @@ def _certify(
     sigma, x = point.shift.value, to_float(point.query[episodes.query])
     rng = Rng(bench.seed, ("certificate", certificate.name), _keys(bench, episodes))
     found = certificate.certify(adapted.classifier.select(slice(0, len(episodes))), x, sigma, rng)
-    advance(episodes.query.numel() * certificate.passes())
+    advance(_answering(bench.adaptation, episodes) * certificate.passes())
     table = {
         "predicted": found.predicted.ravel().astype(np.int16),
         "label": episodes.query_y.flatten().numpy().astype(np.int16),
@@ -295,14 +300,20 @@ def _logits(
             logits = adapted.head.select(tasks)(bench.embeddings.of(view, advance, rows)[episodes.query])
         else:
             logits = adapted.classifier.select(tasks)(to_float(view[episodes.query]))
-            advance(episodes.query.numel())
+            advance(_answering(bench.adaptation, episodes))
     return _finite(logits, episodes)
+
+
+def _answering(adaptation: Adaptation, episodes: Episodes) -> int:
+    """Images that one call on the queries of all tasks sends forward."""
+    return len(episodes) * adaptation.answer_passes(episodes.shape)
 
 
 def _inspection(bench: Bench, shift: Shift) -> Inspection | None:
     if not isinstance(shift.attack, Attack):
         return None
-    return Inspection(bench.net, shift.attack, shift.value, bench.flag_episodes)
+    call = bench.adaptation.answer_passes(bench.episodes.shape)
+    return Inspection(bench.net, shift.attack, shift.value, bench.flag_episodes, call)
 
 
 def _attack(

@@ -18,13 +18,15 @@ from robustmeta.shifts.shift import TaskStage
 from robustmeta.store.cells import Store, StoreError
 from robustmeta.store.partial import Partials
 from robustmeta.store.results import Outcome
+from robustmeta.study.costs import queried
 from robustmeta.study.data import Data
 from robustmeta.study.distributed import SOLO, Crew, Team, alone, expect_apart, join
 from robustmeta.study.evaluate import Bench, Embeddings, Point, Source, Tables, evaluate
 from robustmeta.study.network import build as build_network
 from robustmeta.study.network import load
-from robustmeta.study.plan import Plan, Trial, Unit, Work, evaluation_shape, queried, source_trial, trials
+from robustmeta.study.plan import Plan, Unit, Work
 from robustmeta.study.train import Loop
+from robustmeta.study.trials import Trial, evaluation_shape, source_trial, trials
 from robustmeta.study.validate import Validator, tune
 
 Advance = Callable[[int], None]

@@ -32,15 +32,16 @@ def further(attack: Attack) -> dict[str, Attack]:
     return found
 
 
-def passes(attack: Attack, way: int, queries: int, tasks: int, episodes: int, *, transferred: bool = False) -> int:
-    """Images that the flags of so many ``tasks`` of ``queries`` each send forward; ``episodes`` see further attacks.
+def passes(attack: Attack, way: int, call: int, tasks: int, episodes: int, *, transferred: bool = False) -> int:
+    """Images that the flags of so many ``tasks`` send forward; ``episodes`` see further attacks.
 
-    An attack that is ``transferred`` from another classifier is not compared, nor are gradients looked at.
+    ``call``: images that one call on a task's queries sends. An attack that is ``transferred`` from another classifier
+    is not compared, nor are gradients looked at.
     """
     if transferred:
-        return queries * PASSES * min(tasks, PROBED)
+        return call * PASSES * min(tasks, PROBED)
     runs = sum(other.passes(way) + 1 for other in further(attack).values())
-    return queries * (tasks + PASSES * min(tasks, PROBED) + runs * min(tasks, episodes))
+    return call * (tasks + PASSES * min(tasks, PROBED) + runs * min(tasks, episodes))
 
 
 def identity(tasks: int, episodes: int) -> dict[str, Any]:

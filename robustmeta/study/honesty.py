@@ -61,7 +61,8 @@ class Seen:
 class Inspection:
     """Attacks tasks, chunk after chunk, and sees what flags need. ``episodes``: how many tasks see further attacks.
 
-    ``spent`` is how many images that has sent forward beside the attack.
+    ``spent`` is how many images that has sent forward beside the attack, of ``call`` for each call on a task's queries;
+    0 is each query once.
     What the attack returns is what it would return without an inspection.
     """
 
@@ -69,6 +70,7 @@ class Inspection:
     attack: Attack
     eps: float
     episodes: int
+    call: int = 0
     seen: Seen = field(init=False)
     spent: int = 0
 
@@ -102,8 +104,9 @@ class Inspection:
             self._compare(classifier.select(slice(0, some)), x[:some], y[:some], rng, right)
         seen.tasks += len(x)
         seen.queries += y.numel()
+        call = self.call or y.shape[1]
         cost = [
-            passes(self.attack, seen.way, y.shape[1], tasks, self.episodes, transferred=seen.transferred)
+            passes(self.attack, seen.way, call, tasks, self.episodes, transferred=seen.transferred)
             for tasks in (before, seen.tasks)
         ]
         self.spent += cost[1] - cost[0]

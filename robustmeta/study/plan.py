@@ -6,21 +6,16 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from robustmeta.config.components import Adaptation, Attack, Backbone, Certificate, EmbeddingAdaptation, Source
-from robustmeta.config.study import Learner, Study, Target, Validation
+from robustmeta.config.components import Attack, Source
+from robustmeta.config.study import Learner, Study, Target
 from robustmeta.core import Episodes, StudyError, TaskShape, sample
-from robustmeta.rng import hash64
 from robustmeta.shifts.shift import Shift
 from robustmeta.store.cells import Cell, Store
-from robustmeta.study import draws, further, permute, poisoned
-from robustmeta.study.centre import centre_passes
+from robustmeta.study import costs, further, poisoned
 from robustmeta.study.data import Data
-from robustmeta.study.evaluate import chunks
 from robustmeta.study.pace import pace
 from robustmeta.study.shifts import chain_identity, identity, points, tasking_identity
+from robustmeta.study.trials import evaluation_shape, rule_for, serves, trials, validation_shape, validation_sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,70 +122,6 @@ def digest(study: Study, keys: frozenset[str]) -> str:
     return hashlib.sha256(json.dumps([labels, sorted(keys)]).encode()).hexdigest()
 
 
-def validation_sources(study: Study) -> list[Source]:
-    """The held-out classes of the sources: the same domains with the split of validation.
-
-    Raises:
-        StudyError: a source has no splits.
-    """
-    out: list[Source] = []
-    for target in study.sources:
-        fields = dict(target.source)
-        if "split" not in fields:
-            raise StudyError(f"source {target.label}: {target.source.name} has no split to validate on")
-        out.append(target.source.model_validate({**fields, "split": study.validation.split}))
-    return out
-
-
-def evaluation_shape(study: Study, target: Target) -> TaskShape:
-    """The shape of the tasks that learners are measured on in a target."""
-    tasks = study.evaluation.at(target)
-    return TaskShape(tasks.way, tasks.shot, tasks.query)
-
-
-def rule_for(study: Study, learner: Learner) -> Validation:
-    """How a learner's choices are selected: one that serves one number of classes is validated on as many."""
-    method, rule = learner.method, study.validation
-    return rule.model_copy(update={"way": method.diet().way}) if method.traits.fixed_way else rule
-
-
-def validation_shape(study: Study, learner: Learner) -> TaskShape:
-    """The shape of the tasks that a learner's choices are selected on."""
-    rule = rule_for(study, learner)
-    return TaskShape(rule.way, rule.shot, rule.query)
-
-
-def serves(learner: Learner, way: int) -> bool:
-    """Whether a learner can be measured on tasks of that many classes."""
-    return not learner.method.traits.fixed_way or learner.method.diet().way == way
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Tasks that checkpoints are selected on."""
-
-    sources: tuple[Source, ...]
-    shape: TaskShape
-    seed: int
-
-
-def source_trial(study: Study, learner: Learner) -> Trial:
-    """Tasks of held-out source classes, on which test-time choices are selected, and checkpoints mostly."""
-    return Trial(tuple(validation_sources(study)), validation_shape(study, learner), study.evaluation.seed)
-
-
-def trials(study: Study, learner: Learner) -> list[Trial]:
-    """What a learner's checkpoints are selected on: held-out source classes, or, as an oracle, each of its targets.
-
-    The oracle's tasks are others than those of the evaluation, of the same images.
-    """
-    if study.validation.select != "target_oracle":
-        return [source_trial(study, learner)]
-    seed = hash64("target_oracle", study.evaluation.seed) % 2**31
-    shapes = [(target, evaluation_shape(study, target)) for target in study.targets]
-    return [Trial((target.source,), shape, seed) for target, shape in shapes if serves(learner, shape.way)]
-
-
 class Planner:
     """Turns a study into units; reads data only as far as keys and counts need."""
 
@@ -255,9 +186,7 @@ class Planner:
         if not diet.batch:
             sample(domain, TaskShape(diet.way, diet.shot, diet.query), seed, 0, 1)  # enough classes and images?
         tried = [self.data.episodes(t.sources, t.shape, t.seed, v.episodes) for t in given]
-        checking = sum(measuring_passes(method.adaptation(), study.backbone, episodes) for episodes in tried)
-        passes = going.steps * method.passes() + going.checks * checking + centre_passes(method, domain)
-        gradients = going.steps * method.gradient_passes()
+        passes, gradients = costs.training(method, going, study.backbone, tried, domain)
         return Work(Cell("train", spec), learner, seed, passes, gradient_passes=gradients)
 
     def _tune(self, train: Work) -> Work:
@@ -269,17 +198,12 @@ class Planner:
             "validation_seed": study.evaluation.seed,
             "validation_sources": [self.data.identity(s) for s in self.validation],
         }
-        tried = choices(learner)[:1] if embedded(learner.adapt, study.backbone) else choices(learner)
-        episodes = self._validation(learner)
-        passes = sum(measuring_passes(adapt, study.backbone, episodes) for adapt in tried)
-        if not (permute.free(learner.method.traits) or embedded(learner.adapt, study.backbone)):
-            again = permute.permuted(episodes, learner.method.traits, study.evaluation.seed)
-            passes += measuring_passes(learner.adapt, study.backbone, again)
+        passes = costs.tuning(learner, study.backbone, self._validation(learner), study.evaluation.seed)
         return Work(Cell("tune", spec, (train.cell.key,)), learner, train.seed, passes)
 
     def _evaluate(self, tune: Work, target: Target, episodes: Episodes, sources: Mapping[str, Work]) -> list[Unit]:
         groups: dict[str, list[Work]] = {}
-        embeds = embedded(tune.learner.adapt, self.study.backbone)
+        adaptation, backbone = tune.learner.adapt, self.study.backbone
         for point in self.points:
             shift, source = _through(point, tune, sources)
             support = json.dumps([tasking_identity(shift.tasking), chain_identity(shift.support)], sort_keys=True)
@@ -290,13 +214,15 @@ class Planner:
                 **self._flags(shift),
             }
             parents = (tune.cell.key, source.cell.key) if source else (tune.cell.key,)
-            cell, passes = Cell("evaluate", spec, parents), self._cost(shift, tune.learner.adapt, episodes, embeds)
-            group, noted = groups.setdefault(support, []), _noted(shift, episodes.way)
+            group, some = groups.setdefault(support, []), self.study.flag_episodes
+            through = source.learner.adapt if source else None
+            passes = costs.point(shift, adaptation, backbone, episodes, some, through)
             if source:
                 passes += _adapting(source.learner, target, shift, group, episodes)
-            group.append(Work(cell, tune.learner, tune.seed, passes, target, noted))
-        adapting = 0 if embeds else tune.learner.adapt.passes(episodes.shape, len(episodes))
-        return [Unit(tuple(g), adapting) for g in groups.values()]
+            noted = _noted(shift, episodes.way)
+            group.append(Work(Cell("evaluate", spec, parents), tune.learner, tune.seed, passes, target, noted))
+        shared = costs.adapting(adaptation, backbone, episodes)
+        return [Unit(tuple(g), shared) for g in groups.values()]
 
     def _flags(self, shift: Shift) -> dict[str, Any]:
         """What the honesty flags of an attack depend on."""
@@ -305,25 +231,6 @@ class Planner:
         if not isinstance(shift.attack, Attack):
             return {}
         return {"flags": further.identity(shift.episodes, self.study.flag_episodes)}
-
-    def _cost(self, shift: Shift, adaptation: Adaptation, episodes: Episodes, embeds: bool) -> int:
-        queries, tasks = episodes.query[: shift.episodes].numel(), min(shift.episodes, len(episodes))
-        if shift.poison:
-            return poisoned.passes(adaptation, shift, episodes.shape, tasks)[0]
-        if shift.worst:
-            return draws.passes(adaptation, shift, episodes.shape, tasks)
-        if shift.sequence:
-            return shift.sequence.frames * (len(queried(episodes, shift)) if embeds else queries)
-        if isinstance(shift.certificate, Certificate):
-            return queries * shift.certificate.passes()
-        if isinstance(shift.attack, Attack):
-            images, some, transferred = episodes.query.shape[1], self.study.flag_episodes, bool(shift.through)
-            flags = further.passes(shift.attack, episodes.way, images, tasks, some, transferred=transferred)
-            return queries * (shift.attack.passes(episodes.way) + 1) + flags
-        if not embeds:
-            return queries
-        views = len({json.dumps(chain_identity(c), sort_keys=True) for c in (shift.support, shift.query)} - {"[]"})
-        return len(episodes.rows()) * (views if shift.support or shift.query else 1)
 
 
 def _through(shift: Shift, tune: Work, sources: Mapping[str, Work]) -> tuple[Shift, Work | None]:
@@ -350,39 +257,13 @@ def _adapting(learner: Learner, target: Target, shift: Shift, group: list[Work],
             f"classes only; those of {target.label} have {episodes.way}: choose another learner"
         )
     done = max((w.shift.episodes for w in group if w.shift and w.shift.through == shift.through), default=0)
-    new = [rows for rows in chunks(episodes) if done <= rows.start < shift.episodes]
-    return sum(learner.adapt.passes(episodes.shape, rows.stop - rows.start) for rows in new)
+    return costs.source_adapting(learner.adapt, episodes, done, shift.episodes)
 
 
 def _noted(shift: Shift, way: int) -> Shift:
     """The shift with what its attack says of tasks of so many classes."""
     notes = shift.attack.notes(way) if isinstance(shift.attack, Attack) else ()
     return replace(shift, notes=(*shift.notes, *notes)) if notes else shift
-
-
-def choices(learner: Learner) -> list[Adaptation]:
-    """The learner's adaptation under each combination of its grid, in a fixed order; itself if there is none."""
-    out = [learner.adapt]
-    for field, values in learner.tune.items():
-        out = [adapt.model_validate({**dict(adapt), field: value}) for adapt in out for value in values]
-    return out
-
-
-def queried(episodes: Episodes, shift: Shift) -> NDArray[np.int64]:
-    """The rows that the queries of a shift's tasks use, each once, in order."""
-    return np.unique(episodes.query[: shift.episodes].numpy())
-
-
-def embedded(adaptation: Adaptation, backbone: Backbone) -> bool:
-    """Whether a whole domain is embedded once: features are fixed, and an image's depend on it alone."""
-    return isinstance(adaptation, EmbeddingAdaptation) and backbone.alone()
-
-
-def measuring_passes(adaptation: Adaptation, backbone: Backbone, episodes: Episodes) -> int:
-    """Images sent through the backbone to measure an adaptation on a clean domain."""
-    if embedded(adaptation, backbone):
-        return len(episodes.rows())
-    return adaptation.passes(episodes.shape, len(episodes)) + episodes.query.numel()
 
 
 def _unique(units: list[Unit]) -> list[Unit]:

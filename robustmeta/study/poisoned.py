@@ -1,7 +1,7 @@
 """Attack supports, chunk after chunk, and see what honesty flags need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -111,15 +111,24 @@ class Poisoner:
         return max(used, share if share > 1 else 0.0) + float(flipped.any()) * 2
 
 
-def passes(adaptation: Adaptation, shift: Shift, shape: TaskShape, tasks: int) -> tuple[int, int]:
-    """Images that measuring a point on so many tasks sends forward, and how many of these are for flags."""
+def passes(
+    adaptation: Adaptation, shift: Shift, shape: TaskShape, tasks: int, *, by_features: bool = False
+) -> tuple[int, int]:
+    """Images that measuring a point on so many tasks sends forward, and how many of these are for flags.
+
+    ``by_features``: the adaptation reads features of each image alone.
+    """
     if not shift.poison or not isinstance(shift.poison.attack, SupportAttack):
         return 0, 0
     attack, seed = shift.poison.attack, shift.poison.seed * shape.way
     adapts, asked = attack.runs(shape.way * shape.shot, seed, shape.way, shift.value)
-    one = adaptation.passes(shape, tasks)
-    flags = one + tasks * seed if attack.sees else 0
-    return flags + one * (adapts + 1) + tasks * (asked + shape.way * shape.query), flags
+    one, call = adaptation.passes(shape, tasks), adaptation.answer_passes(replace(shape, query=shift.poison.seed))
+    flags = one + tasks * call if attack.sees else 0
+    asking = -(-asked * call // seed) + adaptation.answer_passes(shape)
+    if by_features and attack.relabels:
+        held = shape.way * shape.shot + seed
+        return tasks * (held + adaptation.answer_passes(shape)) + one, 0
+    return flags + one * (adapts + 1) + tasks * asking, flags
 
 
 NO_QUERIES = "the attack is on the support: it sees no query that is measured"

@@ -15,11 +15,12 @@ from robustmeta.store.cells import Content
 from robustmeta.store.partial import Partials, ignored
 from robustmeta.study.augment import augmenter
 from robustmeta.study.centre import centre_passes, set_centre
+from robustmeta.study.costs import measuring
 from robustmeta.study.course import Course
 from robustmeta.study.distributed import SOLO, Team
 from robustmeta.study.network import build
 from robustmeta.study.pace import pace
-from robustmeta.study.plan import Work, measuring_passes
+from robustmeta.study.plan import Work
 from robustmeta.study.precision import forward_passes
 from robustmeta.study.sampler import batch
 from robustmeta.study.validate import Validator
@@ -144,7 +145,7 @@ class Loop:
             self.course.keep(accuracy)
         else:
             record.stale += 1
-        passes = sum(measuring_passes(adaptation, self.study.backbone, v.episodes) for v in self.validators)
+        passes = sum(measuring(adaptation, self.study.backbone, v.episodes) for v in self.validators)
         record.measuring, record.measured = record.measuring + time.perf_counter() - clock, record.measured + passes
         self.advance(passes)
         return accuracy

@@ -19,8 +19,9 @@ from robustmeta.store.cells import Content
 from robustmeta.study import permute
 from robustmeta.study.evaluate import Bench, Embeddings, Point, Tables, evaluate
 from robustmeta.study.instances import by_instance
-from robustmeta.study.plan import Work, choices
+from robustmeta.study.plan import Work
 from robustmeta.study.shifts import clean_point
+from robustmeta.study.trials import choices
 
 Advance = Callable[[int], None]
 

@@ -1,6 +1,7 @@
 """What an attack on supports is given: learners that adapt when asked, and seed queries that nobody measures."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,19 +9,24 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from robustmeta.config.components import Adaptation
-from robustmeta.core import CellError, Classifier, Domain, Episodes
+from robustmeta.config.components import Adaptation, EmbeddingAdaptation
+from robustmeta.core import CellError, Classifier, Domain, Episodes, Held
 from robustmeta.rng import Rng, combine
+from robustmeta.support_attacks.seed_loss import relearn
 
 
 @dataclass(frozen=True, eq=False)
 class Adapting:
-    """A network before it adapts to T tasks, ``rng`` with a key each: every time with the same draws."""
+    """A network before it adapts to T tasks, ``rng`` with a key each: every time with the same draws.
+
+    ``by_features``: it adapts by features of an image that depend on this alone.
+    """
 
     net: nn.Module
     adaptation: Adaptation
     way: int
     rng: Rng
+    by_features: bool = False
 
     def __call__(self, support_x: Tensor, support_y: Tensor) -> Classifier:
         """Adapt."""
@@ -29,6 +35,22 @@ class Adapting:
     def select(self, tasks: slice | NDArray[np.int64]) -> "Adapting":
         """The same before some of the tasks."""
         return replace(self, rng=self.rng.at(tasks))
+
+    def hold(self, support_x: Tensor, seed_x: Tensor) -> Held:
+        """The first task while its images stay: by features these are embedded now, and only heads are fitted later."""
+        if not (self.by_features and isinstance(self.adaptation, EmbeddingAdaptation)):
+            return partial(relearn, self, support_x, seed_x)
+        adaptation = self.adaptation
+        with torch.no_grad():
+            z, asked = (adaptation.embed(self.net, images) for images in (support_x, seed_x))
+
+        def answers(labels: Tensor) -> Tensor:
+            n = len(labels)
+            with torch.no_grad():
+                head = adaptation.fit(self.net, z.expand(n, *z.shape), labels, self.way, self.rng.at(np.zeros(n, int)))
+                return head(asked.expand(n, *asked.shape))
+
+        return answers
 
 
 def seeds(domain: Domain, episodes: Episodes, each: int, seed: int) -> tuple[Int[Tensor, "T R"], Int[Tensor, "T R"]]:

@@ -26,7 +26,8 @@ class EvasionSwap(OnPixels):
     def perturb(self, victim: Victim, support: Support, seed: Support, eps: float, rng: Rng) -> Support:
         """Adapt to the clean support once, then climb the loss of its own images."""
         x, y = support
-        attack = PGD(norm=self.norm, steps=self.steps, step_size=self.step_size, leave=False)  # type: ignore[call-arg]
+        fields = {"norm": self.norm, "steps": self.steps, "step_size": self.step_size, "leave": False}
+        attack = PGD.model_validate(fields)
         moved = attack.perturb(victim(x, y), x, y, eps, rng.child("evasion"))
         return moved.where(wide(self.chosen(rng)), x), y.clone()
 

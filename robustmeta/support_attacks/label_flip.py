@@ -2,15 +2,14 @@
 
 from typing import ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from robustmeta.config.components import SupportAttack, component
-from robustmeta.core import Victim
+from robustmeta.core import Held, Victim
 from robustmeta.rng import Rng
-from robustmeta.support_attacks.seed_loss import seed_losses
+from robustmeta.support_attacks.seed_loss import held_losses
 from robustmeta.support_attacks.some import Support
 
 TOGETHER = 16
@@ -22,7 +21,8 @@ class LabelFlip(SupportAttack):
     """Greedily, one label after the other: the image and the wrong label of the highest mean loss of the seeds.
 
     eps is the share of the support's labels that are flipped, at least one. Every candidate is tried, S (way − 1) a
-    flip, each with an adaptation of its own. An image is flipped once; a class may be left without support.
+    flip, each with an adaptation of its own; where that reads features alone these are computed once. An image is
+    flipped once; a class may be left without support.
     """
 
     largest: ClassVar[float] = 1.0
@@ -31,19 +31,15 @@ class LabelFlip(SupportAttack):
     def perturb(self, victim: Victim, support: Support, seed: Support, eps: float, rng: Rng) -> Support:
         """Task by task."""
         x, y = support
-        flipped = [self._task(victim, t, x[t], y[t], (seed[0][t], seed[1][t]), eps) for t in range(len(x))]
+        tasks = (victim.select(slice(t, t + 1)).hold(x[t], seed[0][t]) for t in range(len(x)))
+        flipped = [self._task(held, y[t], seed[1][t], victim.way, eps) for t, held in enumerate(tasks)]
         return x.clone(), torch.stack(flipped)
 
-    def _task(self, victim: Victim, t: int, x: Tensor, y: Tensor, seed: Support, eps: float) -> Tensor:
+    def _task(self, held: Held, y: Tensor, seed_y: Tensor, way: int, eps: float) -> Tensor:
         now, used = y.clone(), torch.zeros_like(y, dtype=torch.bool)
         for _ in range(flips(len(y), eps)):
-            tried = _candidates(now, used, victim.way)
-            losses: list[Tensor] = []
-            for labels in tried.split(TOGETHER):
-                n = len(labels)
-                others = victim.select(np.full(n, t))
-                seeds = seed[0].expand(n, *seed[0].shape), seed[1].expand(n, -1)
-                losses.append(seed_losses(others, x.expand(n, *x.shape), labels, seeds))
+            tried = _candidates(now, used, way)
+            losses = [held_losses(held, labels, seed_y) for labels in tried.split(TOGETHER)]
             worst = tried[int(torch.cat(losses).argmax())]
             used, now = used | (worst != now), worst
         return now

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from robustmeta.core import CellError, Victim
+from robustmeta.core import CellError, Held, Victim
 from robustmeta.functional.inner_loop import task_losses
 
 
@@ -24,6 +25,21 @@ def seed_losses(
     """The mean cross-entropy of each task's seeds after adapting to a support, without a graph."""
     with torch.no_grad():
         return _finite(task_losses(victim(x, y)(seed[0]), seed[1]), "loss")
+
+
+def relearn(
+    victim: Victim, support_x: Float[Tensor, "S C H W"], seed_x: Float[Tensor, "R C H W"], y: Int[Tensor, "K S"]
+) -> Float[Tensor, "K R way"]:
+    """Logits of the seeds of the victim's first task after adapting to its images anew with each row of labels."""
+    n = len(y)
+    with torch.no_grad():
+        adapted = victim.select(np.zeros(n, np.int64))(support_x.expand(n, *support_x.shape), y)
+        return adapted(seed_x.expand(n, *seed_x.shape))
+
+
+def held_losses(held: Held, y: Int[Tensor, "K S"], seed_y: Int[Tensor, " R"]) -> Float[Tensor, " K"]:
+    """The mean cross-entropy of the seeds after adapting to each row of labels."""
+    return _finite(task_losses(held(y), seed_y.expand(len(y), -1)), "loss")
 
 
 def seed_slope(

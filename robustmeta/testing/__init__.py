@@ -2,6 +2,7 @@
 
 from robustmeta.testing.adaptations import check_adaptation
 from robustmeta.testing.attacks import check_attack
+from robustmeta.testing.certificates import check_certificate
 from robustmeta.testing.corruptions import check_corruption
 from robustmeta.testing.domains import check_domain
 from robustmeta.testing.finding import Finding
@@ -14,6 +15,7 @@ __all__ = [
     "Finding",
     "check_adaptation",
     "check_attack",
+    "check_certificate",
     "check_corruption",
     "check_domain",
     "check_method",

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -11,15 +10,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from robustmeta.config.components import Attack
-from robustmeta.core import copy_state, to_float
+from robustmeta.core import to_float
 from robustmeta.corruptions.samples import scenes
 from robustmeta.rng import Rng
 from robustmeta.testing.finding import Finding, Wrong, examine
+from robustmeta.testing.rules import Norm, in_ball, in_range, keyed, untouched
 
-Norm = Literal["linf", "l2", "l1", "patch", "spatial"]
 EPS: Mapping[Norm, float] = {"linf": 0.05, "l2": 0.5, "l1": 5.0, "patch": 0.3, "spatial": 1.0}
 TASKS, QUERIES, WAY, SIZE = 2, 6, 4, 12
-SLACK = 1e-6
 ALONE = 1e-4
 """What a query may differ by when it is attacked alone: sums of another length are rounded in another way."""
 HARMLESS = 1e-6
@@ -113,42 +111,12 @@ def _runs(siege: Siege) -> str:
     return "shape and type kept, finite"
 
 
-def _extent(delta: Tensor) -> Tensor:
-    """The side of the square that holds all changed pixels, as a part of the image's; rounding to pixels is free."""
-    changed = (delta != 0).any(-3)
-    sides = [_length(changed.any(dim)) for dim in (-1, -2)]
-    return ((torch.stack(sides).amax(0) - 0.5) / min(delta.shape[-2:])).clamp(min=0)
-
-
-def _length(marks: Tensor) -> Tensor:
-    """From the first to the last that is marked."""
-    along = torch.arange(1, marks.shape[-1] + 1) * marks
-    first = along.where(marks, marks.shape[-1] + 1).amin(-1)
-    return ((along.amax(-1) - first + 1) * marks.any(-1)).float()
-
-
-DISTANCES: Mapping[Norm, Callable[[Tensor], Tensor]] = {
-    "linf": lambda d: d.abs().flatten(-3).amax(-1),
-    "l2": lambda d: d.flatten(-3).norm(dim=-1),
-    "l1": lambda d: d.flatten(-3).abs().sum(-1),
-    "patch": _extent,
-    "spatial": lambda d: d.new_zeros(()),
-}
-"""How far a change (..., C, H, W) goes. Nothing measures how far an image was turned or shifted."""
-
-
 def _norm(siege: Siege) -> str:
-    largest = float(DISTANCES[siege.norm](siege.perturb(siege.eps) - siege.x).max())
-    if largest > siege.eps * (1 + SLACK) + SLACK:
-        raise Wrong(f"it leaves the {siege.norm} ball: {largest:.6g} > eps = {siege.eps:.6g}")
-    return f"largest {siege.norm} distance {largest:.4g} of {siege.eps:.4g}"
+    return in_ball(siege.perturb(siege.eps) - siege.x, siege.norm, siege.eps)
 
 
 def _range(siege: Siege) -> str:
-    got = siege.perturb(1.0)
-    if got.min() < 0 or got.max() > 1:
-        raise Wrong(f"at eps 1, expected values in [0, 1], got [{float(got.min()):.4g}, {float(got.max()):.4g}]")
-    return "stays in [0, 1] at eps 1"
+    return in_range(siege.perturb(1.0))
 
 
 def _loss(siege: Siege) -> str:
@@ -165,12 +133,7 @@ def _zero(siege: Siege) -> str:
 
 
 def _same_key(siege: Siege) -> str:
-    before = torch.get_rng_state()
-    if not torch.equal(siege.perturb(siege.eps), siege.perturb(siege.eps)):
-        raise Wrong("two calls with the same keys differ; draw from rng alone")
-    if not torch.equal(torch.get_rng_state(), before):
-        raise Wrong("it draws from torch's global generator; draw from rng")
-    return "same keys, same images"
+    return keyed(lambda: [siege.perturb(siege.eps)], "images")
 
 
 def _alone(siege: Siege) -> str:
@@ -186,16 +149,7 @@ def _alone(siege: Siege) -> str:
 
 
 def _untouched(siege: Siege) -> str:
-    net, x = siege.classifier.net, siege.x.clone()
-    state = copy_state(net)
-    siege.perturb(siege.eps)
-    if any(not torch.equal(v, state[k]) for k, v in net.state_dict().items()):
-        raise Wrong("it changes the network")
-    if any(p.grad is not None for p in net.parameters()):
-        raise Wrong("it leaves gradients in the network; ask torch.autograd.grad for those of x alone")
-    if not torch.equal(siege.x, x):
-        raise Wrong("it writes into its input")
-    return "network, its gradients and the input"
+    return untouched(siege.classifier.net, [siege.x], lambda: [siege.perturb(siege.eps)])
 
 
 def _passes(siege: Siege) -> str:

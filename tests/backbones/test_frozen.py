@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch import nn
+from recalled import trained
+from torch import Tensor, nn
 
 from robustmeta.backbones import frozen as module
 from robustmeta.backbones.conv4 import Conv4
@@ -10,7 +11,7 @@ from robustmeta.backbones.conv6 import Conv6
 from robustmeta.backbones.frozen import frozen
 from robustmeta.backbones.mlp import Mlp
 from robustmeta.backbones.resnet12 import ResNet12
-from robustmeta.config.components import Backbone
+from robustmeta.functional import narrow
 from robustmeta.nets import Network, Norm
 
 FOLDED = {
@@ -23,22 +24,23 @@ AS_THEY_ARE = {"group": Conv4(width=16, norm="group"), "none": Conv4(width=6, no
 X = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def trained(backbone: Backbone) -> Network:
-    """A network whose averages and scales are not where they started."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        net = Network(backbone.build(28, 1)).double()
-        for norm in net.norms.values():
-            for value in (norm.weight, norm.bias, norm.running_mean):
-                nn.init.normal_(value)
-            nn.init.uniform_(norm.running_var, 0.1, 2)
-    return net
-
-
 def gap(net: Network) -> float:
     with torch.no_grad():
         expected = net(X)
         return float((frozen(net)(X) - expected).abs().max() / expected.abs().max())
+
+
+def slopes(net: nn.Module) -> tuple[Tensor, Tensor]:
+    """The gradient of a sum of squares by the image, and by it the gradient of that gradient's squares."""
+    x = X.clone().requires_grad_()
+    (first,) = torch.autograd.grad(net(x).square().sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.square().sum(), x)
+    return first.detach(), second
+
+
+def slope_gap(net: Network) -> float:
+    pairs = zip(slopes(frozen(net)), slopes(net), strict=True)
+    return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
 
 
 @pytest.mark.parametrize("name", [*FOLDED, *AS_THEY_ARE])
@@ -46,6 +48,7 @@ def test_the_same_features(name: str) -> None:
     net = trained({**FOLDED, **AS_THEY_ARE}[name])
     before = {k: v.clone() for k, v in net.state_dict().items()}
     assert gap(net) < 1e-12
+    assert slope_gap(net) < 1e-11
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert all(p.requires_grad for p in net.parameters())
     copied = frozen(net)
@@ -67,3 +70,10 @@ def test_a_forgotten_epsilon_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module, "_fold", without)
     assert gap(trained(FOLDED["conv4"])) > 1e-7
+
+
+def test_a_slope_by_the_image_that_is_turned_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, fold = trained(FOLDED["conv4"]), narrow.F.fold
+    assert slope_gap(net) < 1e-11
+    monkeypatch.setattr(narrow.F, "fold", lambda rows, *given, **more: fold(rows.flip(1), *given, **more))
+    assert slope_gap(net) > 1e-3

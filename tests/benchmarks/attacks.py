@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from parity.attack_peers import contiguous, peer_ensemble, peer_pgd
 
+from robustmeta import memory
 from robustmeta.adaptations.prototypes import Centres, Prototypes
 from robustmeta.attacks.autoattack import AutoAttack
 from robustmeta.attacks.pgd import PGD
@@ -143,6 +144,7 @@ def contest(name: str, label: str, episodic: Episodic, eps: float, chosen: argpa
 
 def main(chosen: argparse.Namespace) -> None:
     """Print the table as it is made."""
+    memory.keep()  # as a study does; both programs have it
     torch.set_num_threads(1)
     sys.stdout.write(
         f"{datetime.now(UTC):%Y-%m-%d}; process time, 1 thread; torch {version('torch')}, torchattacks "

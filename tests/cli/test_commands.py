@@ -20,6 +20,7 @@ from robustmeta.cli.show import COLUMNS
 from robustmeta.config.load import load_study
 from robustmeta.core import CellError, DataError, StudyError
 from robustmeta.registry import ComponentError
+from robustmeta.store.results import CERTIFICATE_COLUMNS, no_certificates
 from robustmeta.tracking import TrackingError
 
 RUNNER = CliRunner()
@@ -66,6 +67,7 @@ class Api:
     warning: str = ""
     flagged: tuple[str, ...] = ()
     results: Any = None
+    certificates: pd.DataFrame = field(default_factory=no_certificates)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
     def load_study(self, path: str, overrides: Any, plugins: Any, *, smoke: bool = False) -> Any:
@@ -81,7 +83,7 @@ class Api:
         outcome = SimpleNamespace(planned=3, cached=2, computed=1 - len(self.failures), failures=self.failures)
         points = pd.DataFrame([CLEAN, POINT, BASE, OTHER])
         tracked = None if self.warning else SimpleNamespace(tracking_uri="sqlite:///x", experiment_id="1", run_id="r")
-        made = {"study": study, "outcome": outcome, "points": points}
+        made = {"study": study, "outcome": outcome, "points": points, "certificates": self.certificates}
         results = replace(self.results, outcome=outcome) if self.results else SimpleNamespace(**made)
         return SimpleNamespace(results=results, tracked=tracked, warning=self.warning, flagged=self.flagged)
 
@@ -134,7 +136,7 @@ def test_run_json_is_exactly_one_object(api: Api) -> None:
     result = call("run", "s.yaml", "--json")
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert list(found) == ["study", "cells", "mlflow", "results", "flagged"]
+    assert list(found) == ["study", "cells", "mlflow", "results", "certificates", "flagged"]
     assert found["cells"] == {"planned": 3, "cached": 2, "computed": 1, "failed": 0}
     assert found["mlflow"] == {"tracking_uri": "sqlite:///x", "experiment_id": "1", "run_id": "r"}
     assert [tuple(row) for row in found["results"]] == [COLUMNS] * 4
@@ -142,6 +144,13 @@ def test_run_json_is_exactly_one_object(api: Api) -> None:
     assert (clean["severity"], clean["gain"], nll["mean"]) == (None, None, None)
     assert (fog["severity"], fog["eps"], fog["transductive"], fog["n_episodes"]) == (3, None, False, 600)
     assert "a library that prints" in result.stderr
+
+
+def test_run_json_has_the_certificates(api: Api) -> None:
+    row = dict.fromkeys(CERTIFICATE_COLUMNS, 0.5) | {"shift": "smoothing", "radius": math.nan}
+    api.certificates = pd.DataFrame([row])
+    (found,) = json.loads(call("run", "s.yaml", "--json").stdout)["certificates"]
+    assert found == row | {"radius": None}
 
 
 def test_failed_cells_are_named_and_the_others_kept(api: Api) -> None:

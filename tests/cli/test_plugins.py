@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,53 @@ def call(site: Path, *args: str, cwd: Path | None = None) -> subprocess.Complete
     )
 
 
-def listed(site: Path, kind: str = "corruptions") -> list[dict[str, str]]:
-    """The rows of ``list --json``."""
-    done = call(site, "list", kind, "--json")
+@dataclass(frozen=True)
+class Said:
+    """What a command has said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+QUESTIONS = """
+import json, sys
+from typer.testing import CliRunner
+from robustmeta.cli import app
+done = [CliRunner().invoke(app, line.split()) for line in sys.argv[1:]]
+print(json.dumps([(d.exit_code, d.stdout, d.stderr) for d in done]))
+"""
+"""Commands one after the other; a process for each would mostly import."""
+
+
+def ask(site: Path, *lines: str) -> dict[str, Said]:
+    """What commands that only read say, in one process with a folder of packages."""
+    env = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", QUESTIONS, *lines], capture_output=True, text=True, env=env, cwd=site)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["components"]
+    return {line: Said(*said) for line, said in zip(lines, json.loads(done.stdout.splitlines()[-1]), strict=True)}
 
 
-def test_list_names_the_package_and_what_is_broken(site: Path) -> None:
-    rows = {r["name"]: r for r in listed(site)}
+def components(said: Said) -> list[dict[str, str]]:
+    """The rows of ``list --json``."""
+    assert said.code == 0, said.stderr
+    return json.loads(said.stdout)["components"]
+
+
+LINES = (
+    *("list corruptions --json", "list corruptions", "list --json", "schema"),
+    *(f"describe {NAMED} --json", "describe acme_haze", "describe acme_neighbour --json"),
+    *(f"check {NAMED} --json", "check acme_glare", "check acme_neighbour", "check acme_nearest"),
+)
+
+
+@pytest.fixture(scope="module")
+def said(site: Path) -> dict[str, Said]:
+    return ask(site, *LINES)
+
+
+def test_list_names_the_package_and_what_is_broken(said: dict[str, Said]) -> None:
+    rows = {r["name"]: r for r in components(said["list corruptions --json"])}
     assert builtin("corruptions").keys() | {NAMED, "acme_haze"} == rows.keys()
     assert rows[NAMED] == {
         **{"kind": "corruptions", "name": NAMED, "origin": "acme-shifts 1.2.0", "error": ""},
@@ -54,22 +93,22 @@ def test_list_names_the_package_and_what_is_broken(site: Path) -> None:
     assert rows["acme_haze"]["origin"] == "acme-shifts 1.2.0"
     assert {r["name"] for r in rows.values() if r["error"]} == {"acme_haze"}
     reason = "importing acme_shifts.haze failed: No module named 'acme_optics_that_nobody_has'"
-    text = call(site, "list", "corruptions")
-    assert text.returncode == 0
+    text = said["list corruptions"]
+    assert text.code == 0
     assert text.stdout.splitlines()[-1] == (
         f"broken: corruptions acme_haze of acme-shifts 1.2.0: corruption 'acme_haze': {reason}"
     )
     assert sum("broken, see below" in line for line in text.stdout.splitlines()) == 1
 
 
-def test_it_is_described_and_checked_like_any_other(site: Path) -> None:
-    found = json.loads(call(site, "describe", NAMED, "--json").stdout)
+def test_it_is_described_and_checked_like_any_other(said: dict[str, Said]) -> None:
+    found = json.loads(said[f"describe {NAMED} --json"].stdout)
     assert (found["origin"], found["paper"]) == ("acme-shifts 1.2.0", "Acme 2026, Sensors that fail")
     assert found["tables"] == {"levels": [0.02, 0.05, 0.1, 0.2, 0.4]}
-    done = call(site, "check", NAMED, "--json")
-    assert (done.returncode, json.loads(done.stdout)["passed"]) == (0, True)
-    broken = call(site, "describe", "acme_haze")
-    assert broken.returncode == 2
+    done = said[f"check {NAMED} --json"]
+    assert (done.code, json.loads(done.stdout)["passed"]) == (0, True)
+    broken = said["describe acme_haze"]
+    assert broken.code == 2
     assert "acme_optics_that_nobody_has" in broken.stderr
     assert "Traceback" not in broken.stderr
 
@@ -111,8 +150,8 @@ WHY = {
 }
 
 
-def test_learners_and_attacks_are_listed_with_what_is_broken(site: Path) -> None:
-    every = json.loads(call(site, "list", "--json").stdout)["components"]
+def test_learners_and_attacks_are_listed_with_what_is_broken(said: dict[str, Said]) -> None:
+    every = components(said["list --json"])
     for kind, (good, broken) in KINDS.items():
         rows = {r["name"]: r for r in every if r["kind"] == kind}
         assert builtin(kind).keys() | {good, broken} == rows.keys()
@@ -122,15 +161,15 @@ def test_learners_and_attacks_are_listed_with_what_is_broken(site: Path) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_they_are_checked_like_any_other(site: Path, kind: str) -> None:
-    done = call(site, "check", KINDS[kind][0])
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_they_are_checked_like_any_other(said: dict[str, Said], kind: str) -> None:
+    done = said[f"check {KINDS[kind][0]}"]
+    assert done.code == 0, done.stdout + done.stderr
     assert all(line.startswith("ok     ") for line in done.stdout.splitlines())
     assert len(done.stdout.splitlines()) > 5
 
 
-def test_they_are_described_like_any_other(site: Path) -> None:
-    found = json.loads(call(site, "describe", "acme_neighbour", "--json").stdout)
+def test_they_are_described_like_any_other(said: dict[str, Said]) -> None:
+    found = json.loads(said["describe acme_neighbour --json"].stdout)
     assert (found["kind"], found["origin"], found["paper"]) == ("methods", "acme-shifts 1.2.0", "Acme 2026, Neighbours")
     assert {"train.way", "rate"} <= {field["name"] for field in found["fields"]}
 
@@ -152,14 +191,15 @@ def test_a_study_that_names_what_is_broken_says_so_with_its_place(site: Path, tm
     assert "acme_optics_that_nobody_has" in lines[2]
 
 
-def test_the_schema_has_what_works(site: Path) -> None:
-    done = call(site, "schema")
-    assert done.returncode == 0, done.stderr
+def test_the_schema_has_what_works(said: dict[str, Said]) -> None:
+    done = said["schema"]
+    assert done.code == 0, done.stderr
     for good, broken in KINDS.values():
         assert f'"const": "{good}"' in done.stdout
         assert f'"const": "{broken}"' not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_study_learns_and_attacks_with_them_however_they_are_named(site: Path, tmp_path: Path) -> None:
     """Installed, as an attribute of a file, and by the decorator of a plug-in file: the same cells."""
     inside, own = site / "acme_shifts", tmp_path / "own"
@@ -242,7 +282,7 @@ def test_every_way_to_be_broken_is_named_in_one_line(tmp_path: Path) -> None:
     }
     offer(tmp_path, "wrong", points, modules)
     offer(tmp_path, "later", {"w_good": "late:f"}, {"late": GOOD.format(name="late")})
-    rows = listed(tmp_path)
+    rows = components(ask(tmp_path, "list corruptions --json")["list corruptions --json"])
     assert all("\n" not in r["error"] for r in rows)
     found = {(r["name"], r["origin"]): r["error"] for r in rows}
     assert found["contrast", "robustmeta"] == ""

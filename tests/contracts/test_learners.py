@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import learners
@@ -26,12 +27,19 @@ PAIRS = [
 """Every method with its own adaptation, and one network with a head and one without with all that they allow."""
 
 
-def learner(method: str, adaptation: str, norm: str = "auto"):
+@cache
+def trained(method: str, norm: str) -> dict[str, torch.Tensor]:
     choices = learners.small(method)
     net = learners.build(choices, norm)
     learners.train(choices, net, 2)
-    for p in net.parameters():
-        p.grad = None
+    return copy_state(net)
+
+
+def learner(method: str, adaptation: str, norm: str = "auto"):
+    """A network of the test's own, after two steps of training."""
+    choices = learners.small(method)
+    net = learners.build(choices, norm)
+    net.load_state_dict(trained(method, norm))
     return net, learners.adaptations(choices)[adaptation]
 
 

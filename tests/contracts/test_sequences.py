@@ -22,6 +22,8 @@ from robustmeta.testing import check_sequence
 
 GOLDEN = Path(__file__).with_name("golden_sequences.json")
 SEQUENCES = sorted(robustmeta.sequences.TABLE)
+HEAVY = ("shot_noise", "tilt")
+"""Those that take seconds to check; their numbers are looked at in every run."""
 
 
 def sequence(name: str) -> FrameSequence:
@@ -30,7 +32,7 @@ def sequence(name: str) -> FrameSequence:
     return found
 
 
-@pytest.mark.parametrize("name", SEQUENCES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in SEQUENCES])
 def test_every_sequence_keeps_the_rules(name: str) -> None:
     found = check_sequence(sequence(name))
     assert all(f.passed for f in found), [f for f in found if not f.passed]

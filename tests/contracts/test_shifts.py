@@ -26,6 +26,8 @@ from robustmeta.testing.attacks import EPS, Siege, norm_of
 
 GOLDEN = Path(__file__).with_name("golden_shifts.json")
 CORRUPTIONS = sorted(n for n in robustmeta.corruptions.TABLE if not n.endswith(":*"))
+HEAVY = ("circular_motion_blur", "shot_noise", "zoom_blur")
+"""Those that take seconds to check; their numbers are looked at in every run."""
 SETTINGS = {
     "apgd": [{"steps": 20}, {"norm": "l2", "loss": "dlr", "restarts": 2, "steps": 5}],
     "apgd_t": [{"steps": 5}, {"norm": "l2", "steps": 5, "targets": 2}],
@@ -59,7 +61,7 @@ def attack(name: str, fields: dict) -> Attack:
     return found.model_validate(fields)
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in CORRUPTIONS])
 def test_every_corruption_keeps_the_rules(name: str) -> None:
     found = check_corruption(corruption(name))
     assert all(f.passed for f in found), [f for f in found if not f.passed]

@@ -174,6 +174,7 @@ def test_an_empty_folder_is_an_error(tmp_path):
         Omniglot(path=tmp_path).digest()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_real_background_set(data_dir):
     path = data_dir / "images_background.zip"

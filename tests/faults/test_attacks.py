@@ -216,7 +216,7 @@ def test_draws_that_depend_on_who_still_stands(monkeypatch: pytest.MonkeyPatch) 
 
 def test_passes_that_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     look = Points.look
-    monkeypatch.setattr(Points, "look", lambda points, x: (look(points, x), look(points, x))[0])
+    monkeypatch.setattr(Points, "look", lambda points, *given: (look(points, *given), look(points, *given))[0])
     for attack in (PGD(steps=3), APGD(steps=3), Square(queries=9), Noise()):
         assert "passes" in red(attack)
 

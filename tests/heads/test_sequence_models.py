@@ -54,7 +54,7 @@ def test_the_lstm_is_the_equations() -> None:
     p, h, label = models.weights(head), np.zeros(6), np.zeros(3)
     c = h
     for t, logits in enumerate(head.guesses(z, y)[0].detach().numpy()):
-        h, c = models.lstm_step(p, np.concatenate([z[0, t].numpy(), label]), h, c)
+        h, c = models.lstm_step(p, models.beside(z[0, t].numpy(), label), h, c)
         np.testing.assert_allclose(logits, p["out.weight"] @ h + p["out.bias"], atol=1e-12)
         label = np.eye(3)[y[0, t]]
 
@@ -111,11 +111,11 @@ def test_the_last_step_is_that_of_the_whole_sequence() -> None:
 def test_cnp_is_the_papers_and_its_support_a_set() -> None:
     head, (z, y) = models.made_head("cnp"), models.made_sequences(1)
     p = models.weights(head)
-    encoded = np.concatenate([z[0].numpy(), np.eye(3)[y[0]]], 1)
+    encoded = models.beside(z[0].numpy(), np.eye(3)[y[0]])
     encoded = np.maximum(encoded @ p["encoder.0.weight"].T + p["encoder.0.bias"], 0)
     encoded = encoded @ p["encoder.2.weight"].T + p["encoder.2.bias"]
     means = [encoded[y[0].numpy() == k].mean(0) for k in range(3)]
-    x = np.concatenate([z[0, 0].numpy(), *means])
+    x = np.concatenate([models.standard(z[0, 0].numpy()), *means])
     expected = p["decoder.2.weight"] @ np.maximum(p["decoder.0.weight"] @ x + p["decoder.0.bias"], 0)
     logits = head.fit(z, y, 3)(z[:, :1])
     np.testing.assert_allclose(logits[0, 0].detach(), expected + p["decoder.2.bias"], atol=1e-12)

@@ -94,16 +94,15 @@ def peer_ensemble(net: nn.Module, norm: str, eps: float, steps: int, queries: in
 
 @dataclass
 class OneTask:
-    """A module as the classifier of any task; ``asked`` keeps what it is asked."""
+    """A module as the classifier of any task; ``asked`` gets what it is asked, if given."""
 
     net: nn.Module
     coupled: bool = False
-
-    def __post_init__(self) -> None:
-        self.asked: list[Tensor] = []
+    asked: list[Tensor] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        self.asked.append(x.detach().flatten(0, 1).clone())
+        if self.asked is not None:
+            self.asked.append(x.detach().flatten(0, 1).clone())
         return self.net(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
     def select(self, tasks: slice) -> "OneTask":

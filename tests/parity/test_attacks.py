@@ -95,17 +95,18 @@ PATHS: list[tuple[str, str, dict[str, Any]]] = [
 def paths(peer: str, norm: str, fields: dict[str, Any], net: nn.Module, on: Subjects, eps: float) -> Any:
     """The points that both looked at, from the clean query, in float64: no sign hangs on the last bit."""
     net, on = contiguous(net).double(), Subjects(on.x.double(), on.y)
-    classifier, watched = OneTask(net), Watched(net).eval()  # a peer puts a module in training mode that was in it
+    asked: list[Tensor] = []
+    watched = Watched(net).eval()  # a peer puts a module in training mode that was in it
     given = {"norm": norm, "steps": 20, "random_start": False, "leave": False, **fields}
     keys = torch.arange(len(on.y))[None].numpy()
-    PGD.model_validate(given).perturb(classifier, on.x[None], on.y[None], eps, Rng(0, ("path",), keys))
+    PGD.model_validate(given).perturb(OneTask(net, asked=asked), on.x[None], on.y[None], eps, Rng(0, ("path",), keys))
     attack = {
         "torchattacks": lambda: peer_pgd(watched, eps, 20, norm=norm, random_start=False),
         "foolbox": lambda: peer_foolbox(watched, eps, 20, norm),
         "momentum": lambda: peer_momentum(watched, eps, 20),
     }[peer]()
     last = attack(on.x, on.y)
-    return classifier.asked[1:], [*watched.asked[-20:], last]
+    return asked[1:], [*watched.asked[-20:], last]
 
 
 @pytest.mark.parametrize("kind", KINDS)

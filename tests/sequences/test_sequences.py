@@ -14,6 +14,8 @@ from robustmeta.rng import Rng
 from robustmeta.sequences.decorator import FrameSequence
 
 NOISE = {"gaussian_noise", "shot_noise", "speckle_noise"}
+SEARCHED = {"shot_noise"}
+"""Its independent form searches for every count, which takes seconds."""
 
 
 def sequence(name: str) -> FrameSequence:
@@ -22,7 +24,7 @@ def sequence(name: str) -> FrameSequence:
     return found
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SEARCHED)) for n in PUBLISHED])
 def test_it_makes_the_published_frames(name: str) -> None:
     hold(sequence(name))
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import tiny
 import torch
+from ran import Run, keys
 
 from robustmeta.certificates.smoothing import draws
 from robustmeta.core import to_float
@@ -15,13 +15,8 @@ from robustmeta.functional.smoothing import certify, predict
 from robustmeta.report.page import html
 from robustmeta.report.tables import tables
 from robustmeta.rng import Rng, combine
-from robustmeta.store.cells import Store
-from robustmeta.store.results import Results
 from robustmeta.study.certified import measures, radii
-from robustmeta.study.data import Data
-from robustmeta.study.execute import Silent, Worker, execute
-from robustmeta.study.gather import gather
-from robustmeta.study.plan import Plan, plan
+from robustmeta.study.execute import Silent, Worker
 from robustmeta.tracking.curves import certificates
 from robustmeta.tracking.runs import learner_runs
 
@@ -30,43 +25,23 @@ N0, N = 10, 40
 ENTRY = {"label": "safe", "certificate": "smoothing", "sigma": [0.1, 0.3], "n0": N0, "n": N, "episodes": 3}
 
 
-class Counting(Silent):
-    total = seen = 0
-
-    def start(self, total_passes: int, cached: int, planned: int) -> None:
-        self.total = total_passes
-
-    def advance(self, passes: int) -> None:
-        self.seen += passes
-
-
-class Run:
-    def __init__(self, root: Path, **changes: Any) -> None:
-        self.study = tiny.study(**{"shifts": [ENTRY], "seeds": [0, 1]} | changes)
-        self.store, self.data, self.progress = Store(root), Data(self.study.images), Counting()
-        self.plan: Plan = plan(self.study, self.store, self.data)
-        outcome = execute(self.plan, self.store, self.data, self.progress)
-        assert not outcome.failures, outcome.failures
-        self.results: Results = gather(self.plan, self.store, outcome)
-
-    def work(self, learner: str, step: int, seed: int = 0) -> Any:
-        found = [w for w in self.plan.work if w.shift and (w.learner.label, w.seed) == (learner, seed)]
-        return next(w for w in found if (w.shift.label, w.shift.step) == ("safe", step))
+def made(root: Path, **changes: Any) -> Run:
+    return Run(root, **{"shifts": [ENTRY], "seeds": [0, 1]} | changes).whole()
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return Run(tmp_path_factory.mktemp("store"))
+    return made(tmp_path_factory.mktemp("store"))
 
 
 def test_work_is_planned_as_it_is_done(run: Run) -> None:
     assert run.progress.total == run.progress.seen
-    assert run.work("maml", 100).passes == 3 * 9 * (N0 + N)
+    assert run.work("maml", "safe", 100).passes == 3 * 9 * (N0 + N)
 
 
 @pytest.mark.parametrize("learner", ["maml", "protonet"])
 def test_records_are_a_plain_computation(run: Run, learner: str) -> None:
-    work = run.work(learner, 300)
+    work = run.work(learner, "safe", 300)
     bench = Worker(run.study, run.store, run.data, Silent())._bench(work)
     e, x = bench.episodes[:3], to_float(bench.domain.images)
     rng = Rng(0, ("certificate", "smoothing"), combine(e.number[:, None], bench.domain.ids[e.query.numpy()]))
@@ -77,7 +52,7 @@ def test_records_are_a_plain_computation(run: Run, learner: str) -> None:
     counts = torch.nn.functional.one_hot(torch.stack(answers), 3)
     first, second = counts[:N0].sum(0).numpy(), counts[N0:].sum(0).numpy()
     answer, radius = certify(first, second, 0.3, 0.001)
-    frame = run.store.table(work.cell.key, "queries")
+    frame = run.queries(learner, "safe", 300)
     assert list(frame.columns) == ["predicted", "label", "certified", "radius"]
     np.testing.assert_array_equal(frame["certified"], answer)
     np.testing.assert_array_equal(frame["radius"], radius)
@@ -89,12 +64,12 @@ def test_records_are_a_plain_computation(run: Run, learner: str) -> None:
 def test_results_are_means_over_queries_and_seeds(run: Run) -> None:
     table = run.results.certificates
     rows = table[(table["learner"] == "maml") & (table["sigma"] == 0.1)].set_index(["measure", "radius"])["mean"]
-    frames = [run.store.table(run.work("maml", 100, seed).cell.key, "queries") for seed in (0, 1)]
+    frames = [run.queries("maml", "safe", 100, seed) for seed in (0, 1)]
     right = [f["certified"] == f["label"] for f in frames]
     at = sorted(r for m, r in rows.index if m == "certified_accuracy")
     assert at[0] == 0
     assert at[1] == 0.005
-    assert 0.08 < at[-1] <= run.work("maml", 100).shift.certificate.largest(0.1)
+    assert 0.08 < at[-1] <= run.work("maml", "safe", 100).shift.certificate.largest(0.1)
     for r in (0.0, at[len(at) // 2], at[-1]):
         expected = np.mean([(ok & (f["radius"] >= r)).mean() for ok, f in zip(right, frames, strict=True)])
         assert rows["certified_accuracy", r] == pytest.approx(expected)
@@ -126,15 +101,11 @@ def test_points_have_no_certificates_and_other_cells_no_other_keys(run: Run, tmp
     assert set(run.results.points["shift"]) == {"clean"}
     assert set(run.results.seeds["shift"]) == {"clean"}
 
-    def keys(*shifts: dict[str, Any]) -> dict[tuple[str, str, int], str]:
-        study = tiny.study(shifts=shifts)
-        return {(r.learner, r.shift, r.step): r.key for r in plan(study, Store(tmp_path), Data(study.images)).rows}
-
     noise = {"corruption": "gaussian_noise", "severity": [1]}
-    alone, with_it = keys(noise), keys(noise, ENTRY)
+    alone, with_it = keys(tmp_path, shifts=[noise]), keys(tmp_path, shifts=[noise, ENTRY])
     assert {k: v for k, v in with_it.items() if k[1] != "safe"} == alone
     for change in ({"n": 41}, {"alpha": 0.002}, {"sigma": [0.1, 0.301]}):
-        other = keys(noise, ENTRY | change)
+        other = keys(tmp_path, shifts=[noise, ENTRY | change])
         changed = {k for k in with_it if with_it[k] != other.get(k)}
         assert {k[1] for k in changed} == {"safe"}
         assert len(changed) == (3 if "sigma" in change else 6)
@@ -162,6 +133,6 @@ def test_of_a_transductive_learner_the_whole_set_is_certified(tmp_path: Path) ->
     learner = {"name": "maml", "train": {"way": 3, "shot": 2, "query": 3, "tasks": 4}}
     entry = ENTRY | {"sigma": [0.3], "n": 10, "n0": 1, "episodes": 2}
     backbone = {"name": "conv4", "width": 4, "norm": "batch"}
-    run = Run(tmp_path, learners=[learner], baselines=[], shifts=[entry], seeds=[0], backbone=backbone)
+    run = made(tmp_path, learners=[learner], baselines=[], shifts=[entry], seeds=[0], backbone=backbone)
     assert set(run.results.certificates["transductive"]) == {True}
     assert "transductive learner the queries" in html(run.results)

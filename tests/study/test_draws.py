@@ -7,6 +7,7 @@ import drawn
 import numpy as np
 import pytest
 import tiny
+from ran import Run, keys
 
 import robustmeta as rm
 from robustmeta.config.smoke import smoke
@@ -18,8 +19,7 @@ from robustmeta.store.cells import Store
 from robustmeta.study.data import Data
 from robustmeta.study.draws import supports
 from robustmeta.study.execute import Silent, Worker, execute
-from robustmeta.study.gather import gather
-from robustmeta.study.plan import Plan, plan
+from robustmeta.study.plan import plan
 from robustmeta.tracking.curves import accuracies, curves, summary
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
@@ -29,62 +29,43 @@ POISON = {"support_attack": "support_noise", "eps": 0.1, "seed": 1, "episodes": 
 LEARNERS = ("maml", "protonet", "supervised")
 
 
-class Counting(Silent):
-    total = seen = 0
-
-    def start(self, total_passes: int, cached: int, planned: int) -> None:
-        self.total = total_passes
-
-    def advance(self, passes: int) -> None:
-        self.seen += passes
+def made(root: Path, *shifts: dict[str, Any]) -> Run:
+    return Run(root, shifts=list(shifts)).whole()
 
 
-class Run:
-    def __init__(self, root: Path, **changes: Any) -> None:
-        self.study = tiny.study(**{"shifts": [ENTRY, TWO, POISON]} | changes)
-        self.store, self.data, self.progress = Store(root), Data(self.study.images), Counting()
-        self.plan: Plan = plan(self.study, self.store, self.data)
-        outcome = execute(self.plan, self.store, self.data, self.progress)
-        assert not outcome.failures, outcome.failures
-        self.results = gather(self.plan, self.store, outcome)
-
-    def work(self, learner: str, shift: str, step: int) -> Any:
-        found = [w for w in self.plan.work if w.shift and w.learner.label == learner]
-        return next(w for w in found if w.shift and (w.shift.label, w.shift.step) == (shift, step))
-
-    def right(self, learner: str, shift: str, step: int) -> np.ndarray:
-        """Right queries of each of 5 tasks, of every kept draw."""
-        frame = self.store.table(self.work(learner, shift, step).cell.key, "queries")
-        return (frame["predicted"] == frame["label"]).to_numpy().reshape(5, -1, 9).sum(-1)
+def right(run: Run, learner: str, shift: str, step: int) -> np.ndarray:
+    """Right queries of each of 5 tasks, of every kept draw."""
+    frame = run.queries(learner, shift, step)
+    return (frame["predicted"] == frame["label"]).to_numpy().reshape(5, -1, 9).sum(-1)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return Run(tmp_path_factory.mktemp("store"))
+    return made(tmp_path_factory.mktemp("store"), ENTRY, TWO, POISON)
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_what_is_kept_is_that_of_a_written_out_loop(run: Run, learner: str) -> None:
     bench = Worker(run.study, run.store, run.data, Silent())._bench(run.work(learner, "draws", 6))
-    right = drawn.rights(bench, 6, 5)
-    np.testing.assert_array_equal(run.right(learner, "draws", 3)[:, 0], right[:3].min(0))
-    np.testing.assert_array_equal(run.right(learner, "draws", 6)[:, 0], right.min(0))
-    np.testing.assert_array_equal(run.right(learner, "two", 6).T, np.sort(right, 0)[:2])
+    written = drawn.rights(bench, 6, 5)
+    np.testing.assert_array_equal(right(run, learner, "draws", 3)[:, 0], written[:3].min(0))
+    np.testing.assert_array_equal(right(run, learner, "draws", 6)[:, 0], written.min(0))
+    np.testing.assert_array_equal(right(run, learner, "two", 6).T, np.sort(written, 0)[:2])
     points = run.results.points.set_index(["metric", "learner", "shift", "step"])["mean"]
-    assert points["accuracy", learner, "draws", 6] == pytest.approx(right.min(0).mean() / 9)
-    assert points["accuracy", learner, "two", 6] == pytest.approx(np.sort(right, 0)[:2].mean() / 9)
+    assert points["accuracy", learner, "draws", 6] == pytest.approx(written.min(0).mean() / 9)
+    assert points["accuracy", learner, "two", 6] == pytest.approx(np.sort(written, 0)[:2].mean() / 9)
 
 
 def test_more_draws_are_never_better_and_one_is_worse_than_clean(run: Run) -> None:
     for learner in LEARNERS:
-        clean = run.store.table(run.work(learner, "clean", 0).cell.key, "queries")
+        clean = run.queries(learner, "clean", 0)
         own = (clean["predicted"] == clean["label"]).to_numpy().reshape(-1, 9)[:5].sum(1)
-        three, six = run.right(learner, "draws", 3), run.right(learner, "draws", 6)
+        three, six = right(run, learner, "draws", 3), right(run, learner, "draws", 6)
         assert np.all(three[:, 0] <= own)
         assert np.all(six <= three)
-        assert np.all(run.right(learner, "two", 6)[:, 1] >= six[:, 0])
-    assert sum(run.right(learner, "draws", 6).sum() for learner in LEARNERS) < sum(
-        run.right(learner, "draws", 3).sum() for learner in LEARNERS
+        assert np.all(right(run, learner, "two", 6)[:, 1] >= six[:, 0])
+    assert sum(right(run, learner, "draws", 6).sum() for learner in LEARNERS) < sum(
+        right(run, learner, "draws", 3).sum() for learner in LEARNERS
     )
 
 
@@ -101,11 +82,11 @@ def test_what_is_worked_on_together_makes_no_difference(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_IMAGES", 30)
-    alone = Run(tmp_path, shifts=[ENTRY, TWO])
+    alone = made(tmp_path, ENTRY, TWO)
     assert alone.progress.total == alone.progress.seen
     for learner in LEARNERS:
         for place in (("draws", 3), ("draws", 6), ("two", 6)):
-            np.testing.assert_array_equal(alone.right(learner, *place), run.right(learner, *place))
+            np.testing.assert_array_equal(right(alone, learner, *place), right(run, learner, *place))
 
 
 def test_draws_hold_what_they_must() -> None:
@@ -129,15 +110,11 @@ def test_a_class_without_other_images_is_named(tmp_path: Path) -> None:
 
 
 def test_other_cells_keep_their_keys(tmp_path: Path) -> None:
-    def keys(*shifts: dict[str, Any]) -> dict[tuple[str, str, int], str]:
-        study = tiny.study(shifts=shifts)
-        return {(r.learner, r.shift, r.step): r.key for r in plan(study, Store(tmp_path), Data(study.images)).rows}
-
     noise = {"corruption": "gaussian_noise", "severity": [1]}
-    alone, with_it = keys(noise), keys(noise, ENTRY)
+    alone, with_it = keys(tmp_path, shifts=[noise]), keys(tmp_path, shifts=[noise, ENTRY])
     assert {k: v for k, v in with_it.items() if k[1] != "draws"} == alone
     for change in ({"worst": 2}, {"episodes": 4}):
-        other = keys(noise, ENTRY | change)
+        other = keys(tmp_path, shifts=[noise, ENTRY | change])
         assert {k for k in with_it if with_it[k] != other[k]} == {(n, "draws", s) for n in LEARNERS for s in (3, 6)}
 
 

@@ -5,18 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
+from ran import Run
 
 from robustmeta.report.findings import findings
 from robustmeta.report.page import html
-from robustmeta.store.cells import Store
-from robustmeta.store.results import Results
 from robustmeta.study import ensemble as module
-from robustmeta.study.data import Data
 from robustmeta.study.ensemble import minimum
-from robustmeta.study.execute import Silent, Worker, execute
+from robustmeta.study.execute import Worker
 from robustmeta.study.gather import gather
-from robustmeta.study.plan import Plan, plan
 from robustmeta.tracking.curves import accuracies, curves, step_curves, summary
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
@@ -29,26 +25,19 @@ SHIFTS: list[dict[str, Any]] = [
 ]
 
 
-class Run:
-    def __init__(self, root: Path, **changes: Any) -> None:
-        self.study = tiny.study(**{"shifts": SHIFTS, "flag_episodes": 0, "seeds": [0, 1]} | changes)
-        self.store, data = Store(root), Data(self.study.images)
-        self.plan: Plan = plan(self.study, self.store, data)
-        self.outcome = execute(self.plan, self.store, data, Silent())
-        self.results: Results = gather(self.plan, self.store, self.outcome)
+def made(root: Path, **changes: Any) -> Run:
+    return Run(root, **{"shifts": SHIFTS, "flag_episodes": 0, "seeds": [0, 1]} | changes)
 
-    def right(self, learner: str, seed: int, shift: str, step: int, episodes: int) -> Any:
-        found = [w for w in self.plan.work if w.shift and (w.learner.label, w.seed) == (learner, seed)]
-        (work,) = [w for w in found if w.shift and (w.shift.label, w.shift.step) == (shift, step)]
-        frame = self.store.table(work.cell.key, "queries")
-        return (frame["predicted"] == frame["label"]).to_numpy()[: 9 * episodes]
+
+def right(run: Run, learner: str, seed: int, shift: str) -> np.ndarray:
+    """Whether each query of the first 4 tasks is right, at eps 0.05."""
+    frame = run.queries(learner, shift, 50, seed)
+    return (frame["predicted"] == frame["label"]).to_numpy()[: 9 * 4]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    made = Run(tmp_path_factory.mktemp("store"))
-    assert not made.outcome.failures, made.outcome.failures
-    return made
+    return made(tmp_path_factory.mktemp("store")).whole()
 
 
 def hold_minimum(run: Run) -> None:
@@ -57,7 +46,7 @@ def hold_minimum(run: Run) -> None:
     assert set(rows["metric"]) == {"accuracy"}
     assert set(rows["step"]) == {50}  # one attack alone has eps 0.2
     for learner in ("maml", "protonet", "supervised"):
-        every = [[run.right(learner, s, n, 50, 4) for n in ("pgd.steps-3", "square", "noise")] for s in (0, 1)]
+        every = [[right(run, learner, s, n) for n in ("pgd.steps-3", "square", "noise")] for s in (0, 1)]
         expected = np.mean([np.logical_and.reduce(one).mean() for one in every])
         (row,) = rows[rows["learner"] == learner].to_dict("records")
         assert row["mean"] == pytest.approx(expected), "another worst case"
@@ -119,9 +108,9 @@ def test_the_report_draws_both_and_averages_neither(run: Run) -> None:
 
 
 def test_one_attack_is_no_ensemble(tmp_path: Path) -> None:
-    made = Run(tmp_path, shifts=SHIFTS[:1] + SHIFTS[3:], learners=[], seeds=[0])
-    assert not made.results.points["shift"].str.startswith("ensemble").any()
-    assert "under all attacks" not in html(made.results)
+    other = made(tmp_path, shifts=SHIFTS[:1] + SHIFTS[3:], learners=[], seeds=[0])
+    assert not other.results.points["shift"].str.startswith("ensemble").any()
+    assert "under all attacks" not in html(other.results)
 
 
 def test_without_one_of_its_attacks_there_is_no_worst_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +124,8 @@ def test_without_one_of_its_attacks_there_is_no_worst_case(tmp_path: Path, monke
         return original(self, work, bench)
 
     monkeypatch.setattr(Worker, "_point", failing)
-    made = Run(tmp_path, shifts=SHIFTS[:2], learners=[], seeds=[0])
-    assert len(made.outcome.failures) == 1
-    assert made.results.points.query(f"shift == '{LINF}'")["mean"].isna().all()
-    assert len(made.results.points.query(f"shift == '{LINF}'")) == 1
-    assert "ensemble-minimum-linf" in html(made.results)
+    other = made(tmp_path, shifts=SHIFTS[:2], learners=[], seeds=[0])
+    assert len(other.outcome.failures) == 1
+    assert other.results.points.query(f"shift == '{LINF}'")["mean"].isna().all()
+    assert len(other.results.points.query(f"shift == '{LINF}'")) == 1
+    assert "ensemble-minimum-linf" in html(other.results)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tiny
 from attacked import EPS, Plain, honest, keys, queries
+from ran import Counting
 
 from robustmeta.attacks.pgd import PGD
 from robustmeta.config.flags import FLAGS
@@ -15,7 +16,7 @@ from robustmeta.rng import Rng
 from robustmeta.store.cells import Store
 from robustmeta.store.results import Results
 from robustmeta.study.data import Data
-from robustmeta.study.execute import Silent, execute
+from robustmeta.study.execute import execute
 from robustmeta.study.flags import failing
 from robustmeta.study.further import passes
 from robustmeta.study.gather import gather
@@ -24,16 +25,6 @@ from robustmeta.study.plan import plan
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
 ATTACKS = [{"attack": "pgd", "eps": [0.1, 0.3], "steps": 2, "episodes": 5}]
-
-
-class Counting(Silent):
-    total = seen = 0
-
-    def start(self, total_passes: int, cached: int, planned: int) -> None:
-        self.total = total_passes
-
-    def advance(self, passes: int) -> None:
-        self.seen += passes
 
 
 def run(root: Path, **changes: Any) -> tuple[Results, dict[str, pd.DataFrame], Counting]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from ran import Run, keys
 
 from robustmeta.adaptations.gradient import Gradient
 from robustmeta.adaptations.prototypes import Prototypes
@@ -33,29 +34,9 @@ SHIFTS: list[dict[str, Any]] = [
 ]
 
 
-class Run:
-    def __init__(self, root: Path, **changes: Any) -> None:
-        self.study = tiny.study(**changes)
-        self.store, self.data = Store(root), Data(self.study.images)
-        self.plan = plan(self.study, self.store, self.data)
-        self.outcome = execute(self.plan, self.store, self.data, Silent())
-        assert not self.outcome.failures, self.outcome.failures
-        self.results = gather(self.plan, self.store, self.outcome)
-
-    def point(self, learner: str, shift: str, step: int, metric: str = "accuracy") -> float:
-        p = self.results.points
-        keep = (p["learner"] == learner) & (p["shift"] == shift) & (p["step"] == step) & (p["metric"] == metric)
-        (value,) = p[keep]["mean"]
-        return float(value)
-
-    def work(self, learner: str, shift: str, step: int) -> Any:
-        found = [w for w in self.plan.work if w.shift and w.learner.label == learner]
-        return next(w for w in found if (w.shift.label, w.shift.step) == (shift, step))
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return Run(tmp_path_factory.mktemp("store"), shifts=SHIFTS)
+    return Run(tmp_path_factory.mktemp("store"), shifts=SHIFTS).whole()
 
 
 def tasks(run: Run) -> Any:
@@ -94,7 +75,7 @@ def test_records_of_a_dirty_support_are_a_plain_computation(run: Run) -> None:
         classifier = Prototypes().adapt(bench.net, x[e.support], e.support_y, e.way, Rng(0, (), e.number))
         expected = classifier(x[e.query]).argmax(-1).flatten()
     assert e.support.shape[1] == 4  # one of three classes is gone
-    np.testing.assert_array_equal(run.store.table(work.cell.key, "queries")["predicted"], expected)
+    np.testing.assert_array_equal(run.queries("protonet", "missing_class", 1)["predicted"], expected)
 
 
 def test_flips_of_a_sequence_are_a_plain_computation(run: Run) -> None:
@@ -137,12 +118,15 @@ def test_each_frame_is_made_and_embedded_once(tmp_path: Path, monkeypatch: pytes
         return adapt(self, *args)
 
     monkeypatch.setattr(Prototypes, "embed", counting)
-    made = Run(tmp_path, shifts=[], baselines=[])
+    made = Run(tmp_path, shifts=[], baselines=[]).whole()
     embedded.clear()
     monkeypatch.setattr(Gradient, "adapt", counted)
-    Run(tmp_path, shifts=[{"sequence": "rotate"}], baselines=[])
+    more = Run(tmp_path, shifts=[{"sequence": "rotate"}], baselines=[]).whole()
     _, episodes = tasks(made)
-    assert sum(embedded) == 31 * len(episodes.query.unique()) + len(episodes.rows())  # the frames, and the support
+    frames = 31 * len(episodes.query.unique())
+    assert sum(embedded) == frames + len(episodes.rows())  # and the support
+    assert more.work("protonet", "rotate-frames", 1).passes == frames
+    assert more.work("maml", "rotate-frames", 1).passes == 31 * episodes.query.numel()
     assert adapted["maml"] == len(episodes)
 
 
@@ -157,13 +141,8 @@ def test_two_learners_share_the_frames(tmp_path: Path, monkeypatch: pytest.Monke
         return found
 
     monkeypatch.setattr(Data, "frames", counting)
-    Run(tmp_path, shifts=[{"sequence": "rotate"}])
+    Run(tmp_path, shifts=[{"sequence": "rotate"}]).whole()
     assert played == [1, 0, 0]
-
-
-def keys(shifts: list[dict[str, Any]], tmp_path: Path) -> dict[tuple[str, str, int], str]:
-    study = tiny.study(shifts=shifts)
-    return {(r.learner, r.shift, r.step): r.key for r in plan(study, Store(tmp_path), Data(study.images)).rows}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +159,7 @@ def keys(shifts: list[dict[str, Any]], tmp_path: Path) -> dict[tuple[str, str, i
 def test_a_change_reaches_exactly_its_cells(place: int, field: str, value: Any, touched: str, tmp_path: Path) -> None:
     changed = [dict(s) for s in SHIFTS]
     changed[place][field] = value
-    a, b = keys(SHIFTS, tmp_path), keys(changed, tmp_path)
+    a, b = keys(tmp_path, shifts=SHIFTS), keys(tmp_path, shifts=changed)
     assert {k for k in a if a[k] != b.get(k)} == {k for k in a if k[1] == touched}
 
 
@@ -189,7 +168,7 @@ def test_mean_corruption_errors_against_the_named_baseline(tmp_path: Path, monke
     for module in ("robustmeta.config.sets", "robustmeta.registry"):
         monkeypatch.setattr(f"{module}.corruption_sets", lambda: small)
     shifts = [{"corruptions": BENCHMARK, "severity": [3, 5], "table": "224"}, {"corruptions": "other", "severity": [3]}]
-    run = Run(tmp_path, shifts=shifts)
+    run = Run(tmp_path, shifts=shifts).whole()
     sets = run.results.sets.set_index(["learner", "group", "measure"])
     assert set(run.results.sets["baseline"]) == {"supervised"}
 
@@ -215,7 +194,7 @@ def test_mean_flip_rates_against_the_named_baseline(tmp_path: Path, monkeypatch:
     small = {"imagenet-p": ("rotate", "gaussian_noise")}
     for module in ("robustmeta.config.sequences", "robustmeta.registry", "robustmeta.study.sets"):
         monkeypatch.setattr(f"{module}.sequence_sets", lambda: small)
-    run = Run(tmp_path, shifts=[{"sequences": "imagenet-p"}])
+    run = Run(tmp_path, shifts=[{"sequences": "imagenet-p"}]).whole()
     sets = run.results.sets.set_index(["learner", "measure"])
     names = ("rotate-frames", "gaussian_noise-frames")
     rates = {n: np.array([run.point(n, s, 1, "flip_rate") for s in names]) for n in ("protonet", "supervised")}

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import tiny
 import torch
+from ran import Counting
 from torch import nn
 
 from robustmeta.adaptations.gradient import Gradient
@@ -18,7 +19,8 @@ from robustmeta.store.cells import Store
 from robustmeta.study.data import Data
 from robustmeta.study.execute import Silent, execute
 from robustmeta.study.gather import gather
-from robustmeta.study.plan import evaluation_shape, plan
+from robustmeta.study.plan import plan
+from robustmeta.study.trials import evaluation_shape
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
 
@@ -135,15 +137,6 @@ def test_query_labels_are_the_episodes_labels(finished: Any) -> None:
 
 def test_what_is_planned_is_what_passes(tmp_path: Path) -> None:
     """Progress and plan count the same images, and both count what the backbone sees."""
-
-    class Counting(Silent):
-        total = seen = 0
-
-        def start(self, total_passes: int, cached: int, planned: int) -> None:
-            self.total = total_passes
-
-        def advance(self, passes: int) -> None:
-            self.seen += passes
 
     study, progress = tiny.study(), Counting()
     store, data = Store(tmp_path), Data(study.images)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from ran import Run, keys
 
 from robustmeta.adaptations.gradient import Gradient
 from robustmeta.attacks.pgd import PGD
@@ -14,14 +15,10 @@ from robustmeta.core import StudyError, to_float
 from robustmeta.report.findings import findings
 from robustmeta.report.page import html
 from robustmeta.rng import Rng, combine
-from robustmeta.store.cells import Store
-from robustmeta.store.results import Results
 from robustmeta.study import evaluate as module
-from robustmeta.study.data import Data
-from robustmeta.study.execute import Silent, Worker, execute
-from robustmeta.study.gather import gather
+from robustmeta.study.execute import Silent, Worker
 from robustmeta.study.honesty import Inspection
-from robustmeta.study.plan import Plan, evaluation_shape, plan
+from robustmeta.study.trials import evaluation_shape
 from robustmeta.tracking.curves import accuracies, summary
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
@@ -30,51 +27,30 @@ THROUGH = PLAIN | {"through": "maml", "label": "transfer"}
 GRADIENTS = ("zero_grad", "onestep_beats_iter", "not_converged", "unbounded_fails", "noise_wins", "silent_success")
 
 
-class Counting(Silent):
-    total = seen = 0
-
-    def start(self, total_passes: int, cached: int, planned: int) -> None:
-        self.total = total_passes
-
-    def advance(self, passes: int) -> None:
-        self.seen += passes
-
-
-class Run:
-    def __init__(self, root: Path, **changes: Any) -> None:
-        self.study = tiny.study(**{"shifts": [PLAIN, THROUGH]} | changes)
-        self.store, self.data, self.progress = Store(root), Data(self.study.images), Counting()
-        self.plan: Plan = plan(self.study, self.store, self.data)
-        self.outcome = execute(self.plan, self.store, self.data, self.progress)
-        self.results: Results = gather(self.plan, self.store, self.outcome)
-
-    def work(self, learner: str, shift: str, step: int) -> Any:
-        found = [w for w in self.plan.work if w.shift and w.learner.label == learner]
-        return next(w for w in found if (w.shift.label, w.shift.step) == (shift, step))
+def made(root: Path, **changes: Any) -> Run:
+    return Run(root, **{"shifts": [PLAIN, THROUGH]} | changes)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    made = Run(tmp_path_factory.mktemp("store"))
-    assert not made.outcome.failures, made.outcome.failures
-    return made
+    return made(tmp_path_factory.mktemp("store")).whole()
 
 
 def hold_records(run: Run) -> None:
     """The queries are perturbed through maml's classifier and shown to protonet's."""
     worker = Worker(run.study, run.store, run.data, Silent())
-    made, seen = (worker._bench(run.work(name, "transfer", 300)) for name in ("maml", "protonet"))
+    other, seen = (worker._bench(run.work(name, "transfer", 300)) for name in ("maml", "protonet"))
     e, x = seen.episodes[:4], to_float(seen.domain.images)
     rng = Rng(0, ("attack", "pgd"), combine(e.number[:, None], seen.domain.ids[e.query.numpy()]))
     source, own = (
-        b.adaptation.adapt(b.net, x[e.support], e.support_y, e.way, Rng(0, ("adapt",), e.number)) for b in (made, seen)
+        b.adaptation.adapt(b.net, x[e.support], e.support_y, e.way, Rng(0, ("adapt",), e.number)) for b in (other, seen)
     )
     perturbed = PGD(steps=3).perturb(source, x[e.query], e.query_y, 0.3, rng)
     with torch.no_grad():
         predicted = own(perturbed).argmax(-1).flatten()
-    frame = run.store.table(run.work("protonet", "transfer", 300).cell.key, "queries")
+    frame = run.queries("protonet", "transfer", 300)
     np.testing.assert_array_equal(frame["predicted"], predicted, "another classifier or other draws")
-    white = run.store.table(run.work("protonet", "pgd", 300).cell.key, "queries")
+    white = run.queries("protonet", "pgd", 300)
     assert (white["predicted"] == white["label"]).sum() < (frame["predicted"] == frame["label"]).sum()
 
 
@@ -105,10 +81,9 @@ def test_a_transfer_that_is_none(fault: str, tmp_path: Path, monkeypatch: pytest
             patch.setattr(Worker, "_tuned", elsewhere)
         else:
             patch.setattr(Inspection, "run", white)
-        made = Run(tmp_path)
-    assert not made.outcome.failures
+        wrong = made(tmp_path).whole()
     with pytest.raises(AssertionError, match="another classifier or other draws"):
-        hold_records(made)
+        hold_records(wrong)
 
 
 def test_work_is_planned_as_it_is_done(run: Run) -> None:
@@ -161,7 +136,7 @@ def test_the_source_adapts_once_to_each_chunk_that_is_attacked(tmp_path: Path, m
     """In chunks of 5 tasks; a cell is the same beside others as alone."""
     monkeypatch.setattr(module, "CHUNK_IMAGES", 5 * 15)
     more = THROUGH | {"label": "more", "episodes": 7, "eps": [0.3]}
-    Run(tmp_path, shifts=[])
+    made(tmp_path, shifts=[])
     adapted, adapt = [], Gradient.adapt
 
     def counting(self: Any, *args: Any) -> Any:
@@ -169,25 +144,21 @@ def test_the_source_adapts_once_to_each_chunk_that_is_attacked(tmp_path: Path, m
         return adapt(self, *args)
 
     monkeypatch.setattr(Gradient, "adapt", counting)
-    both = Run(tmp_path, shifts=[THROUGH, more])
+    both = made(tmp_path, shifts=[THROUGH, more])
     assert adapted == [5, 5, 2] + 2 * [5, 5]  # maml itself, then for protonet and for supervised
-    alone = Run(tmp_path / "alone", shifts=[more, THROUGH | {"episodes": 9}])
+    alone = made(tmp_path / "alone", shifts=[more, THROUGH | {"episodes": 9}])
     assert alone.progress.total == alone.progress.seen
     key = both.work("protonet", "more", 300).cell.key
     assert key == alone.work("protonet", "more", 300).cell.key
     assert both.store.table(key, "queries").equals(alone.store.table(key, "queries"))
 
 
-def keys(tmp_path: Path, **changes: Any) -> dict[tuple[str, str, int], str]:
-    study = tiny.study(**{"shifts": [PLAIN, THROUGH]} | changes)
-    return {(r.learner, r.shift, r.step): r.key for r in plan(study, Store(tmp_path), Data(study.images)).rows}
-
-
 def test_a_change_of_the_source_reaches_what_is_made_through_it(tmp_path: Path) -> None:
-    before = keys(tmp_path)
+    shifts = [PLAIN, THROUGH]
+    before = keys(tmp_path, shifts=shifts)
     learners = tiny.document()["learners"]
     learners[0]["adapt"]["steps"] = 3
-    after = keys(tmp_path, learners=learners)
+    after = keys(tmp_path, shifts=shifts, learners=learners)
     changed = {k for k in before if before[k] != after[k] and k[0] != "maml"}
     assert changed == {(n, "transfer", s) for n in ("protonet", "supervised") for s in (100, 300)}
 
@@ -201,7 +172,7 @@ def test_without_its_source_a_transfer_fails_alone(tmp_path: Path, monkeypatch: 
         return train(self, unit)
 
     monkeypatch.setattr(Worker, "_train", failing)
-    failures = Run(tmp_path).outcome.failures
+    failures = made(tmp_path).outcome.failures
     others = {name for name in failures if " maml " not in name}
     assert others == {f"evaluate {n} seed 0 new transfer {e}" for n in ("protonet", "supervised") for e in (0.1, 0.3)}
     assert {failures[name] for name in others} == {"what it builds on failed"}
@@ -212,4 +183,4 @@ def test_a_source_must_serve_the_tasks(tmp_path: Path) -> None:
     with pytest.raises(
         StudyError, match="transfer goes through maml, which serves tasks of 3 classes only; those of more"
     ):
-        keys(tmp_path, targets=targets)
+        keys(tmp_path, shifts=[THROUGH], targets=targets)

@@ -1,5 +1,6 @@
 """Attacks on supports against closed forms and exhaustive search."""
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -17,7 +18,7 @@ from robustmeta.study.poisoned import Poisoner, flags
 from robustmeta.study.victims import seeds
 from robustmeta.support_attacks.label_flip import LabelFlip
 from robustmeta.support_attacks.poisoning import Poisoning
-from robustmeta.support_attacks.seed_loss import seed_losses, seed_slope
+from robustmeta.support_attacks.seed_loss import relearn, seed_losses, seed_slope
 from robustmeta.support_attacks.support_noise import SupportNoise
 from robustmeta.testing.support_attacks import SmallVictim, Trial
 
@@ -34,6 +35,9 @@ class Flat:
 
     def select(self, tasks):
         return self
+
+    def hold(self, x, q):
+        return partial(relearn, self, x, q)
 
 
 def problem() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
