@@ -30,6 +30,7 @@ def test_the_written_corruption_passes_the_written_test(tmp_path: Path) -> None:
     assert "2 passed" in told.stdout
 
 
+@pytest.mark.slow
 def test_the_written_test_fails_where_the_law_is_broken(tmp_path: Path) -> None:
     call("corruption", "my_haze", "--dir", str(tmp_path))
     file = tmp_path / "my_haze.py"

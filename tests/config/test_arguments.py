@@ -114,6 +114,7 @@ def test_a_table_of_ours_is_not_built(load: Callable[..., Study], text: str, mon
     load(text.partition("shifts:")[0] + "shifts: [{corruption: albumentations:GaussNoise}]\n")
 
 
+@pytest.mark.slow
 def test_only_a_study_that_names_it_imports_albumentations(tmp_path: Path) -> None:
     code = (
         "import sys; from robustmeta.config.load import load_study; load_study(sys.argv[1]);"

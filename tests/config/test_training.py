@@ -139,6 +139,7 @@ def test_the_schema_takes_every_option(validator: Draft202012Validator) -> None:
     assert not budgets.is_valid({"steps": 5, "images": 5})
 
 
+@pytest.mark.slow
 def test_torchvision_is_not_waited_for_without_an_augmentation() -> None:
     program = "import robustmeta.config.study, sys; assert 'torchvision' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

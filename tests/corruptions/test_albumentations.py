@@ -296,6 +296,7 @@ def test_a_distribution_that_was_installed_in_place_is_found(site: Path, tmp_pat
     assert library("albumentations").startswith("albumentationsx 2.5.1 (AGPL")
 
 
+@pytest.mark.slow
 def test_importing_the_adapter_imports_no_albumentations_and_using_it_asks_no_network() -> None:
     code = (
         "import sys, os; import robustmeta.corruptions.albumentations as a; assert 'albumentations' not in sys.modules;"

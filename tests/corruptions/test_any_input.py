@@ -14,6 +14,13 @@ from robustmeta.registry import resolve
 from robustmeta.shifts.corruption import Corruption
 
 NAMES = sorted(n for n in TABLE if not n.endswith(":*"))
+SMALL, PHOTOGRAPHS = SHAPES[:-2], SHAPES[-2:]
+HEAVY = ("circular_motion_blur", "zoom_blur")
+"""Those that take a second for a photograph."""
+
+
+def size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 @pytest.fixture
@@ -30,9 +37,15 @@ def corruption(name: str) -> Corruption:
     return found
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map(str, s)))
+@pytest.mark.parametrize("shape", SMALL, ids=size)
 @pytest.mark.parametrize("name", NAMES)
 def test_any_shape_in_uint8_and_float(name: str, shape: tuple[int, ...]) -> None:
+    hold(corruption(name), shape)
+
+
+@pytest.mark.parametrize("shape", PHOTOGRAPHS, ids=size)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in NAMES])
+def test_photographs_in_uint8_and_float(name: str, shape: tuple[int, ...]) -> None:
     hold(corruption(name), shape)
 
 

@@ -22,7 +22,9 @@ ALL = (*NEW, defocus_blur)
 DRAWS = (glass_blur, motion_blur, elastic_transform)
 
 
-@pytest.mark.parametrize("corruption", NEW, ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "corruption", [pytest.param(c, marks=[pytest.mark.slow] * (c is zoom_blur)) for c in NEW], ids=lambda c: c.name
+)
 def test_it_has_the_published_levels_and_follows_its_law(corruption: Corruption) -> None:
     hold(corruption)
 

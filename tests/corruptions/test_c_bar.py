@@ -299,15 +299,12 @@ def test_channels_are_enlarged_and_cropped_as_published(severity: int) -> None:
     """Splines reproduce a ramp, so that a row of each channel tells its enlargement and where it was cropped."""
     ramp = (torch.arange(32) / 31).expand(40, 3, 32, 32)
     got = get("transverse_chromatic_abberation").function(ramp, severity, rng(40)) * 31
+    places = [(size, start) for size in range(32, 50) for start in range(10)]
+    rows = torch.stack([(torch.arange(32) + start) * 31 / (size - 1) for size, start in places])
     found = set()
     for image in got:
-        scales = []
-        for row in image[:, 16]:
-            size, start = min(
-                ((m, s) for m in range(32, 50) for s in range(10)),
-                key=lambda ms: float(((torch.arange(32) + ms[1]) * 31 / (ms[0] - 1) - row)[3:-3].abs().max()),
-            )
-            scales.append((size, start))
+        apart = (rows - image[:, 16][:, None])[..., 3:-3].abs().amax(-1)  # (channels, places)
+        scales = [places[i] for i in apart.argmin(-1)]
         assert set(scales) == {(32, 0), *CHANNELS[severity]}
         found.add(tuple(scales))
     assert len(found) == 6  # every order

@@ -26,6 +26,7 @@ def test_without_it_the_message_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert str(error.value).endswith("; pip install 'robustmeta[nrtk]'")
 
 
+@pytest.mark.slow
 def test_without_it_a_study_is_wrong_usage_in_one_line_and_the_rest_is_listed() -> None:
     code = HIDE + "from robustmeta.cli import app; app()"
     env = os.environ | {"COLUMNS": "400"}
@@ -42,6 +43,7 @@ def test_without_it_a_study_is_wrong_usage_in_one_line_and_the_rest_is_listed() 
     assert rows["contrast"]["error"] == ""
 
 
+@pytest.mark.slow
 def test_importing_the_adapter_imports_no_nrtk() -> None:
     code = "import sys; import robustmeta.corruptions.nrtk; print('nrtk' in sys.modules, 'skimage' in sys.modules)"
     told = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)

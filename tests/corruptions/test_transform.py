@@ -105,7 +105,7 @@ def test_a_plug_in_is_pickled_with_it(tmp_path: Path) -> None:
     assert (torch.equal(again(X), NOISE(X)), repr(again)) == (True, repr(NOISE))
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_workers_change_nothing_whatever_their_number_and_order(start: str) -> None:
     transform = v2.Compose([v2.PILToTensor(), NOISE])
     want, clean = loaded(transform), loaded(v2.PILToTensor())

@@ -24,7 +24,10 @@ from robustmeta.store.results import Results
 from robustmeta.tracking import Tracked, sync
 from robustmeta.tracking.server import serve
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")  # of its own code
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow"),  # of its own code
+]
 T = TypeVar("T")
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

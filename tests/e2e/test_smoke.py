@@ -123,6 +123,7 @@ def _hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_good_store_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "robustmeta", "run", SMOKE, "--root", str(tmp_path)]
     pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}

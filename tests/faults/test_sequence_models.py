@@ -3,11 +3,37 @@
 import pytest
 import sequence_models as models
 import torch
+from torch import nn
 
 from robustmeta.functional import causal, memory
+from robustmeta.functional.labelled import standard
 from robustmeta.heads import recurrent, snail
+from robustmeta.heads.cnp import Cnp
 from robustmeta.heads.snail import Attention, Dense
 from robustmeta.metrics.instances import by_elimination
+
+
+def test_labels_that_are_short_beside_their_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (recurrent, snail):
+        monkeypatch.setattr(module, "labelled", lambda z, labels: torch.cat([z, labels], -1))
+    assert models.bound("snail", 5, 80) < 0.5
+    assert min(models.learned("lstm", steps=400, size=64)[1:]) < 0.55
+    assert models.gap("snail") > 1e-3
+
+
+def test_a_decoder_that_sees_all_means_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class AllAtOnce(Cnp):
+        def __init__(self, features: int, way: int, units: int) -> None:
+            super().__init__(features, way, units)
+            first = nn.Linear(features + way * units, units)
+            self.decoder = nn.Sequential(first, nn.ReLU(), nn.Linear(units, way))  # type: ignore[assignment]
+
+        def answer(self, z, remembered):
+            means = remembered[0].flatten(1)[:, None].expand(-1, z.shape[1], -1)
+            return self.decoder(torch.cat([standard(z), means], -1))
+
+    monkeypatch.setattr(models, "Cnp", AllAtOnce)
+    assert models.bound("cnp", 20, 100) < 0.2
 
 
 def test_a_label_that_is_shown_a_step_early(monkeypatch: pytest.MonkeyPatch) -> None:

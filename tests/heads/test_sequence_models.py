@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from robustmeta.functional.causal import attend, attend_last, delayed, step_back
 from robustmeta.functional.memory import Memory, access, empty, least_used, write
+from robustmeta.heads.recurrent import cell
 from robustmeta.heads.snail import Attention, Dense
 from robustmeta.metrics.instances import by_elimination, instance
 
@@ -111,14 +112,15 @@ def test_the_last_step_is_that_of_the_whole_sequence() -> None:
 def test_cnp_is_the_papers_and_its_support_a_set() -> None:
     head, (z, y) = models.made_head("cnp"), models.made_sequences(1)
     p = models.weights(head)
-    encoded = models.beside(z[0].numpy(), np.eye(3)[y[0]])
+    encoded = np.concatenate([models.standard(z[0].numpy()), np.eye(3)[y[0]]], 1)
     encoded = np.maximum(encoded @ p["encoder.0.weight"].T + p["encoder.0.bias"], 0)
     encoded = encoded @ p["encoder.2.weight"].T + p["encoder.2.bias"]
-    means = [encoded[y[0].numpy() == k].mean(0) for k in range(3)]
-    x = np.concatenate([models.standard(z[0, 0].numpy()), *means])
-    expected = p["decoder.2.weight"] @ np.maximum(p["decoder.0.weight"] @ x + p["decoder.0.bias"], 0)
+    means = [models.standard(encoded[y[0].numpy() == k].mean(0)) for k in range(3)]
+    query = p["query.weight"] @ models.standard(z[0, 0].numpy()) + p["query.bias"]
+    compared = np.concatenate([np.maximum(query + p["mean.weight"] @ r, 0) for r in means])
+    expected = p["decoder.weight"] @ compared
     logits = head.fit(z, y, 3)(z[:, :1])
-    np.testing.assert_allclose(logits[0, 0].detach(), expected + p["decoder.2.bias"], atol=1e-12)
+    np.testing.assert_allclose(logits[0, 0].detach(), expected + p["decoder.bias"], atol=1e-12)
     order = torch.tensor([5, 2, 8, 0, 1, 7, 3, 6, 4])
     torch.testing.assert_close(head.fit(z[:, order], y[:, order], 3)(z[:, :1]), logits, atol=1e-12, rtol=1e-12)
 
@@ -133,6 +135,29 @@ def test_an_untrained_head_is_at_chance() -> None:
     z, y = models.made_sequences(400)
     right = F.one_hot(models.made_head("mann").guesses(z, y).argmax(-1), 3).gather(2, y[..., None])[..., 0]
     assert float(right.double().mean()) == pytest.approx(1 / 3, abs=0.04)  # 3600 guesses: four standard errors
+
+
+@pytest.mark.parametrize(("kind", "way", "steps"), [("snail", 5, 80), ("cnp", 20, 100)])
+def test_labels_are_soon_bound_to_many_features(kind: str, way: int, steps: int) -> None:
+    assert models.bound(kind, way, steps) > 0.9
+
+
+def test_a_controller_soon_binds_labels_to_many_features() -> None:
+    """Counting the labels that are left is right in about half of the cases."""
+    scores = models.learned("lstm", steps=400, size=64)
+    assert min(scores[1:]) > 0.6
+
+
+def test_units_of_a_controller_forget_after_one_step_to_the_whole_sequence() -> None:
+    made = cell(5, 400, 50)
+    start, keep, *rest = (made.bias_ih + made.bias_hh).detach().chunk(4)
+    lasts = 1 / (1 - keep.sigmoid()) - 1
+    assert 1 <= lasts.min() < 3
+    assert 45 < lasts.max() <= 49.01
+    assert float(lasts.mean()) == pytest.approx(25, abs=2.5)
+    torch.testing.assert_close(start, -keep)
+    assert not torch.cat(rest).any()
+    assert cell(5, 4, 1).bias_hh.isfinite().all()
 
 
 @pytest.mark.slow

@@ -20,6 +20,8 @@ from robustmeta.study.precision import forward_passes
 
 TRAINED = sorted(set(builtin("methods")) - {"scratch"})
 INNER = ("anil", "boil", "fomaml", "maml", "mamlpp", "meta_sgd", "reptile")
+LIKE_MAML = ("anil", "boil", "fomaml", "mamlpp", "meta_sgd")
+"""Their attacks are those of maml; in every run they meet the plain one."""
 UNPAIRED = ("lstm", "mann", "reptile")
 ADVERSARIES: list[dict[str, Any]] = [{}, {"norm": "l2"}, {"place": "both"}, {"loss": "trades"}]
 ADVERSARIES.append({"place": "both", "loss": "trades"})
@@ -69,7 +71,10 @@ def test_attacked_images_are_within_the_ball_and_in_range(norm: str) -> None:
     assert adversaries.harm(norm) > 0
 
 
-@pytest.mark.parametrize(("name", "given"), TAKEN)
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [pytest.param(n, g, marks=[pytest.mark.slow] * (n in LIKE_MAML and len(g) > 0)) for n, g in TAKEN],
+)
 def test_a_step_of_every_method_and_what_it_takes(name: str, given: dict[str, Any]) -> None:
     method = small(name, **given)
     measured, reported, said = adversaries.counted(method)

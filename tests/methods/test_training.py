@@ -10,6 +10,8 @@ from robustmeta.functional.normalise import batch_statistics
 from robustmeta.methods.supervised import Supervised
 from robustmeta.rng import Rng
 
+TRAINED = sorted(set(learners.builtin("methods")) - {"scratch"})
+LIKE_MAML = ("anil", "boil", "fomaml", "mamlpp", "meta_sgd")
 RNG = Rng(0, ("train",), [0])
 
 
@@ -68,7 +70,7 @@ def test_the_wrong_kind_of_batch_is_refused(name: str) -> None:
         method.backward(learners.build(method), wrong, RNG)
 
 
-@pytest.mark.parametrize("name", sorted(set(learners.builtin("methods")) - {"scratch"}))
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LIKE_MAML)) for n in TRAINED])
 def test_a_few_steps_lower_the_loss(name: str) -> None:
     method = learners.small(name)
     losses = learners.train(method, learners.build(method, width=8), 30)

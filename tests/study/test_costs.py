@@ -12,9 +12,9 @@ from robustmeta.core import TaskShape
 from robustmeta.study.further import passes as flag_passes
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
-STEPS, TASKS, SUPPORT, QUERY = 2, 5, 6, 9
+STEPS, TASKS, SUPPORT, QUERY = 1, 5, 6, 9
 CALL = (STEPS + 1) * (SUPPORT + QUERY)
-"""Support and queries at both steps, and once more."""
+"""Support and queries at a step, and once more."""
 ATTACK = {"attack": "fgsm", "eps": [0.1], "episodes": 2}
 TWO_DRAWS = {"label": "two", "support_draws": 2, "episodes": 2}
 POISON = {"support_attack": "label_flip", "eps": 0.2, "seed": 2, "episodes": 2}
@@ -83,5 +83,5 @@ def test_every_point_counts_the_calls_that_it_makes(run: tuple[Run, int]) -> Non
     assert made.work("tf", "rotate-frames", 1).passes == 2 * 31 * CALL
     assert made.work("tf", "safe", 100).passes == 2 * 11 * CALL
     assert made.work("tf", "two", 2).passes == 2 * (SUPPORT + 2 * CALL)
-    # one label of six: twelve candidates, each adapted to and asked for six seeds
-    assert made.work("tf", "label_flip", 200).passes == 2 * (12 * (SUPPORT + 3 * (SUPPORT + 6)) + SUPPORT + CALL)
+    tried = SUPPORT + (STEPS + 1) * (SUPPORT + 6)  # one label of six: twelve candidates, each asked for six seeds
+    assert made.work("tf", "label_flip", 200).passes == 2 * (12 * tried + SUPPORT + CALL)

@@ -40,6 +40,7 @@ def test_checkpoints_stand_every_so_many_steps(tmp_path: Path) -> None:
     assert training.loop(partials=training.partials).record.step == 5
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_the_next_goes_on_from(tmp_path: Path) -> None:
     program = f"""
 import os, signal, sys

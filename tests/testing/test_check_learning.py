@@ -14,10 +14,13 @@ from robustmeta.registry import builtin, resolve
 from robustmeta.rng import Rng
 from robustmeta.testing import check_adaptation, check_method
 
+METHODS = sorted(builtin("methods"))
+KINDS = ("lstm", "maml", "protonet", "r2d2", "supervised")
+"""One of each family; the contracts look at all of them in every run."""
 DIET = {"way": 3, "shot": 2, "query": 2, "tasks": 2}
 
 
-@pytest.mark.parametrize("name", sorted(builtin("methods")))
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in KINDS)) for n in METHODS])
 def test_built_in_methods_pass(name: str) -> None:
     assert [f for f in check_method(learners.small(name)) if not f.passed] == []
 

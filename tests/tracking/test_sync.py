@@ -287,6 +287,7 @@ def test_an_unwritable_folder_is_one_clear_error(tmp_path: Path, monkeypatch: py
         sync(small(), tmp_path / "file" / "mlruns", {})
 
 
+@pytest.mark.slow
 def test_mlflow_is_imported_late_and_with_telemetry_off() -> None:
     code = (
         "import os, sys\n"
