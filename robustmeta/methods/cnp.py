@@ -15,8 +15,9 @@ from robustmeta.methods.features import HeadLearner
 class CnpLearner(HeadLearner):
     """Encode each labelled image, average over each class, decode a query with the averages of all classes.
 
-    ``units`` is the width of the encoder, of the averages and of the decoder. ``rate`` is that of the outer Adam, which
-    falls to zero along a cosine.
+    Features and averages are standardised; the decoder starts with comparing a query with one average at a time, which
+    is ours. ``units`` is the width of the encoder, of the averages and of a comparison. ``rate`` is that of the outer
+    Adam, which falls to zero along a cosine.
     """
 
     family: ClassVar[str] = "model-based"

@@ -19,9 +19,10 @@ class MannLearner(SequenceLearner):
     """Read images one by one, each with the label of the one before, and guess; what was seen is kept in a memory.
 
     Trained on sequences of all images of a task in random order, with the mean loss over all steps. The controller
-    reads the backbone's features, where its authors' reads pixels. Fields: units, of the controller, an LSTM; slots
-    and size, of the memory; heads, that read it and write to it; decay, of the usage of slots (γ); rate, of the outer
-    Adam, which falls to zero along a cosine (the authors' RMSProp has 1e-4 and needs far more tasks).
+    reads the backbone's features, standardised, beside labels as long as they are, where its authors' reads pixels; its
+    units start with forgetting over 1 step to a whole sequence of training. Fields: units, of the controller, an LSTM;
+    slots and size, of the memory; heads, that read it and write to it; decay, of the usage of slots (γ); rate, of the
+    outer Adam, which falls to zero along a cosine (the authors' RMSProp has 1e-4 and needs far more tasks).
     """
 
     units: int = Field(default=200, ge=1)

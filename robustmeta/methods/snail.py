@@ -17,7 +17,8 @@ class SnailLearner(HeadLearner):
 
     ``filters`` is the width of a convolution and scales all layers; its authors have 128, which costs several times as
     much as the backbone does. The convolutions of a block reach over the longest sequence of training, ``train.way`` *
-    ``train.shot`` + 1. ``rate`` is that of the outer Adam, which falls to zero along a cosine.
+    ``train.shot`` + 1. Features are standardised and labels as long as they are. ``rate`` is that of the outer Adam,
+    which falls to zero along a cosine.
     """
 
     family: ClassVar[str] = "model-based"

@@ -82,12 +82,16 @@ def test_a_forward_pass_that_was_replaced_is_not_shared_by_threads(monkeypatch: 
     method = SMALL["maml, 1 step"]
     net, copies = learners.build(method), []
     monkeypatch.setattr(query_pass, "with_the_same_tensors", lambda n: copies.append(n) or deepcopy(n))
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    with inner_loop.forced(batched=False):
-        method.backward(net, learners.made_tasks(), RNG)
-        assert len(copies) == 2
-        with forward_passes(net, "bf16"):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with inner_loop.forced(batched=False):
             method.backward(net, learners.made_tasks(), RNG)
+            assert len(copies) == 2
+            with forward_passes(net, "bf16"):
+                method.backward(net, learners.made_tasks(), RNG)
+    finally:
+        torch.set_num_threads(before)
     assert len(copies) == 2
 
 
