@@ -14,7 +14,6 @@ from torch.func import functional_call, vmap
 from torch.utils.checkpoint import checkpoint
 
 from robustmeta.functional.by_task import by_task
-from robustmeta.functional.layout import channels_last
 from robustmeta.functional.normalise import (
     Statistics,
     at_step,
@@ -118,7 +117,7 @@ def per_task(
     if in_one_pass(x) if batched is None else batched:
         with by_task():
             return vmap(one, in_dims=(0, 0, None if given is None else 0))(own, x, given)
-    params = {k: [channels_last(p) for p in v.unbind()] for k, v in own.items()}
+    params = {k: v.unbind() for k, v in own.items()}
     statistics = {k: (mean.unbind(), variance.unbind()) for k, (mean, variance) in (given or {}).items()}
     outputs, tapes = [], []
     for t, images in enumerate(x.unbind()):
