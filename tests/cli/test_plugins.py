@@ -120,19 +120,19 @@ def test_a_study_uses_it_by_name_and_gets_the_same_cells_from_its_file(site: Pat
     assert first["cells"]["failed"] == 0
     assert first["cells"]["computed"] > 0
     assert {(r["shift"], r["severity"]) for r in first["results"]} == {("clean", None), ("dead", 2), ("dead", 5)}
-    second = measured(site, tmp_path, f"{file}:{NAMED}", "plan")
-    planned = first["cells"]["planned"]
-    assert second["cells"] == {"planned": planned, "cached": planned, "missing": 0}
+    second = measured(site, tmp_path, f"{file}:{NAMED}")
+    assert second["cells"]["computed"] == 0
+    assert second["results"] == first["results"]
 
 
-def measured(site: Path, folder: Path, ref: str, command: str = "run") -> dict[str, Any]:
-    """A tiny study under a corruption; the object of ``run --json`` or another command."""
+def measured(site: Path, folder: Path, ref: str) -> dict[str, Any]:
+    """A tiny study under a corruption; the object of ``run --json``."""
     shifts = [{"label": "dead", "corruption": ref, "severity": [2, 5]}]
     learners = [{"name": "protonet", "train": {"way": 4, "shot": 2, "query": 3, "tasks": 2}}]
     study = folder / "study.yaml"
     study.write_text(yaml.safe_dump(tiny.document(shifts=shifts, learners=learners, budget={"images": 100})))
     plugin = ["--plugin", str(Path(tiny.__file__))]
-    done = call(site, command, str(study), *plugin, "--root", str(folder / "runs"), "--json", cwd=folder)
+    done = call(site, "run", str(study), *plugin, "--root", str(folder / "runs"), "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -25,8 +25,8 @@ def draws(n: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_gray_has_scipys_quantiles(scale: float) -> None:
-    u = draws(1000).repeat_interleave(256)
-    gray = torch.arange(256).repeat(1000)
+    u = draws(2000).repeat_interleave(256)
+    gray = torch.arange(256).repeat(2000)
     got = shot((gray.float() / 255).view(1, 1, 1, -1), scale, u.view(1, 1, 1, -1)).flatten()
     np.testing.assert_array_equal(got.numpy(), by_scipy(gray.numpy() / 255, scale, u.double().numpy()))
 

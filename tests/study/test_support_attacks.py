@@ -97,7 +97,7 @@ def test_a_class_without_seeds_is_named(tmp_path) -> None:
 def test_what_is_attacked_together_makes_no_difference(results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustmeta.study.poisoned.TOGETHER", 1)
     monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_IMAGES", 45)
-    alone = rm.run(study(shifts=[shift | {"eps": [0.3]} for shift in SHIFTS[:2]]), tmp_path).results
+    alone = rm.run(study(shifts=SHIFTS[:2]), tmp_path).results
     for learner in ("maml", "protonet", "supervised"):
         for shift in ("poisoning", "support_noise"):
-            np.testing.assert_array_equal(accuracy(alone, learner, shift), accuracy(results, learner, shift)[1:])
+            np.testing.assert_array_equal(accuracy(alone, learner, shift), accuracy(results, learner, shift))

@@ -14,7 +14,7 @@ from robustmeta.registry import builtin, resolve
 from robustmeta.rng import Rng
 from robustmeta.testing import check_adaptation, check_method
 
-METHODS = sorted(builtin("methods"))
+METHODS, ADAPTATIONS = sorted(builtin("methods")), sorted(builtin("adaptations"))
 KINDS = ("lstm", "maml", "protonet", "r2d2", "supervised")
 """One of each family; the contracts look at all of them in every run."""
 DIET = {"way": 3, "shot": 2, "query": 2, "tasks": 2}
@@ -25,9 +25,16 @@ def test_built_in_methods_pass(name: str) -> None:
     assert [f for f in check_method(learners.small(name)) if not f.passed] == []
 
 
-@pytest.mark.parametrize("name", sorted(builtin("adaptations")))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in learners.FEW_STEPS)) for n in ADAPTATIONS]
+)
 def test_built_in_adaptations_pass(name: str) -> None:
-    made = resolve("adaptations", name)(**learners.FEW_STEPS.get(name, {}))  # type: ignore[operator]
+    assert [f for f in check_adaptation(resolve("adaptations", name)()) if not f.passed] == []  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", sorted(learners.FEW_STEPS))
+def test_those_of_many_steps_pass_with_few(name: str) -> None:
+    made = resolve("adaptations", name)(**learners.FEW_STEPS[name])  # type: ignore[operator]
     assert [f for f in check_adaptation(made) if not f.passed] == []
 
 
