@@ -1,10 +1,10 @@
 """Every built-in certificate, through one table. A new one is covered the moment it stands in its TABLE."""
 
 import pytest
+from tabled import built, hold_named
 
 import robustmeta.certificates
 from robustmeta.config.components import Certificate
-from robustmeta.registry import resolve
 from robustmeta.testing import check_certificate
 
 SETTINGS = {"smoothing": [{}, {"n0": 10, "n": 200, "alpha": 0.01}]}
@@ -12,10 +12,7 @@ CASES = [(name, fields) for name in sorted(robustmeta.certificates.TABLE) for fi
 
 
 def certificate(name: str, fields: dict) -> Certificate:
-    found = resolve("certificates", name)
-    assert isinstance(found, type)
-    assert issubclass(found, Certificate)
-    return found.model_validate(fields)
+    return built("certificates", Certificate, name, fields)
 
 
 @pytest.mark.parametrize(("name", "fields"), CASES, ids=str)
@@ -27,6 +24,4 @@ def test_every_certificate_keeps_the_rules(name: str, fields: dict) -> None:
 
 @pytest.mark.parametrize("name", sorted(robustmeta.certificates.TABLE))
 def test_the_table_names_the_decorated_classes(name: str) -> None:
-    found = type(certificate(name, {}))
-    assert (found.name, f"{found.__module__}:{found.__qualname__}") == (name, robustmeta.certificates.TABLE[name])
-    assert found.paper
+    hold_named(certificate(name, {}), name, robustmeta.certificates.TABLE)

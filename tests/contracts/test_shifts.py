@@ -12,6 +12,7 @@ import goldens
 import pytest
 import torch
 from goldens import Numbers
+from tabled import built, hold_named
 
 import robustmeta.attacks
 import robustmeta.corruptions
@@ -55,10 +56,7 @@ def corruption(name: str) -> Corruption:
 
 
 def attack(name: str, fields: dict) -> Attack:
-    found = resolve("attacks", name)
-    assert isinstance(found, type)
-    assert issubclass(found, Attack)
-    return found.model_validate(fields)
+    return built("attacks", Attack, name, fields)
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in CORRUPTIONS])
@@ -86,9 +84,7 @@ def test_the_table_of_corruptions_names_the_decorated_objects(name: str) -> None
 
 @pytest.mark.parametrize("name", sorted(robustmeta.attacks.TABLE))
 def test_the_table_of_attacks_names_the_decorated_classes(name: str) -> None:
-    found = type(attack(name, {}))
-    assert (found.name, f"{found.__module__}:{found.__qualname__}") == (name, robustmeta.attacks.TABLE[name])
-    assert found.paper
+    hold_named(attack(name, {}), name, robustmeta.attacks.TABLE)
 
 
 @pytest.mark.parametrize("family", [robustmeta.corruptions, robustmeta.attacks], ids=["corruptions", "attacks"])

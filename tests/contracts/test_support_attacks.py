@@ -9,10 +9,10 @@ from pathlib import Path
 import goldens
 import pytest
 from goldens import Numbers
+from tabled import built, hold_named
 
 import robustmeta.support_attacks
 from robustmeta.config.components import SupportAttack
-from robustmeta.registry import resolve
 from robustmeta.testing import check_support_attack
 from robustmeta.testing.attacks import EPS
 from robustmeta.testing.support_attacks import SHARE, Trial
@@ -31,10 +31,7 @@ CASES = [(name, fields) for name in sorted(robustmeta.support_attacks.TABLE) for
 
 
 def attack(name: str, fields: dict) -> SupportAttack:
-    found = resolve("support_attacks", name)
-    assert isinstance(found, type)
-    assert issubclass(found, SupportAttack)
-    return found.model_validate(fields)
+    return built("support_attacks", SupportAttack, name, fields)
 
 
 @pytest.mark.parametrize(("name", "fields"), CASES, ids=str)
@@ -46,9 +43,7 @@ def test_every_attack_on_supports_keeps_the_rules(name: str, fields: dict) -> No
 
 @pytest.mark.parametrize("name", sorted(robustmeta.support_attacks.TABLE))
 def test_the_table_names_the_decorated_classes(name: str) -> None:
-    found = type(attack(name, {}))
-    assert (found.name, f"{found.__module__}:{found.__qualname__}") == (name, robustmeta.support_attacks.TABLE[name])
-    assert found.paper
+    hold_named(attack(name, {}), name, robustmeta.support_attacks.TABLE)
 
 
 def numbers(name: str, fields: dict) -> Numbers:
