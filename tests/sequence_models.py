@@ -81,7 +81,7 @@ def cosine(k: Array, m: Array) -> float:
 
 
 def lru_step(
-    slots: Array, read: Array, usage: Array, keys: Array, gates: Array, decay: float
+    slots: Array, read: Array, usage: Array, keys: Array, gates: Array, decay: float, sharpness: float = 1.0
 ) -> tuple[Array, Array, Array, Array]:
     """Equations 2 to 8 of Santoro et al. 2016 slot by slot: slots, read weights, usage and what was read."""
     heads, count = read.shape
@@ -95,12 +95,12 @@ def lru_step(
     for i in range(count):
         for h in range(heads):
             after[i] += written[h, i] * keys[h]
-    now = np.stack([softmax(np.array([cosine(k, m) for m in after])) for k in keys])
+    now = np.stack([softmax(np.array([sharpness * cosine(k, m) for m in after])) for k in keys])
     found = np.stack([sum(now[h, i] * after[i] for i in range(count)) for h in range(heads)])
     return after, now, decay * usage + now.sum(0) + written.sum(0), found
 
 
-def memory_gap(steps: int = 6) -> float:
+def memory_gap(steps: int = 6, sharpness: float = 1.0) -> float:
     """The largest difference of slots, weights, usage and reads from the paper's equations over a few steps."""
     rng = Rng(2, ("memory",), [0])
     keys, gates = rng.normal(steps, 2, 4).double(), rng.uniform(steps, 2).double()
@@ -108,8 +108,9 @@ def memory_gap(steps: int = 6) -> float:
     slots, read, usage = np.zeros((7, 4)), np.zeros((2, 7)), np.zeros(7)
     worst = 0.0
     for t in range(steps):
-        found, state = memory.access(state, keys[:, t], gates[:, t], 0.9)
-        slots, read, usage, expected = lru_step(slots, read, usage, keys[0, t].numpy(), gates[0, t].numpy(), 0.9)
+        found, state = memory.access(state, keys[:, t], gates[:, t], 0.9, sharpness)
+        given = keys[0, t].numpy(), gates[0, t].numpy(), 0.9, sharpness
+        slots, read, usage, expected = lru_step(slots, read, usage, *given)
         pairs = zip((*state, found), (slots, read, usage, expected), strict=True)
         worst = max(worst, *(float(np.abs(a[0].numpy() - b).max()) for a, b in pairs))
     return worst

@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from robustmeta.config.components import Source, component
+from robustmeta.config.components import Frozen, Source, component
 from robustmeta.core import Card, DataError, Domain
 from robustmeta.domains.cache import data_key
 from robustmeta.domains.files import Tree, open_tree
@@ -27,12 +27,21 @@ EVALUATION = (
 """The published evaluation set of 20 alphabets."""
 
 
+class Characters(Frozen):
+    """How many characters are held out, drawn from all alphabets; published are 100 and 423 of 1,623."""
+
+    val: int = Field(ge=0)
+    test: int = Field(ge=1)
+
+
 @component("omniglot", paper=PAPER)
 class Omniglot(Source):
-    """Characters as classes, split by alphabet, from the tree that torchvision unpacks or a zip of it.
+    """Characters as classes, split by alphabet or at random, from the tree that torchvision unpacks or a zip of it.
 
     ``val`` and ``test`` name the alphabets held out; the rest is for training. By default five of the published
     background set each, and the published evaluation set is for testing too; those that are not there are left out.
+    ``characters`` holds out so many characters instead, the same in every study: an easier split, which most published
+    figures are of (Vinyals et al. 2016, section 4.1.1), for training has letters of every alphabet of testing.
     ``rotations`` makes four classes of each character, turned by 0, 90, 180 and 270 degrees.
     """
 
@@ -41,9 +50,12 @@ class Omniglot(Source):
     val: tuple[str, ...] | None = None
     test: tuple[str, ...] | None = None
     rotations: bool = False
+    characters: Characters | None = None
 
     @model_validator(mode="after")
     def _apart(self) -> "Omniglot":
+        if self.characters and (self.val is not None or self.test is not None):
+            raise ValueError("characters draws what is held out from all alphabets; expected no val and test beside it")
         both = sorted(set(self.val or VAL) & set(self.test or (*TEST, *EVALUATION)))
         if both:
             raise ValueError(f"{', '.join(both)} cannot be in both val and test; name both lists of alphabets")
@@ -80,16 +92,32 @@ class Omniglot(Source):
         )
 
     def _chosen(self, tree: Tree) -> list[str]:
-        there = sorted({name.partition("/")[0] for name in tree.members})
+        folders = {name.rpartition("/")[0] for name in tree.members}
+        held = self.characters
+        val, test = self._drawn(tree, folders, held) if held else self._by_alphabet(tree, folders)
+        parts = {"all": folders, "train": folders - val - test, "val": val, "test": test}
+        chosen = [name for name in tree.members if name.rpartition("/")[0] in parts[self.split]]
+        if not chosen:
+            there = ", ".join(sorted({folder.partition("/")[0] for folder in folders}))
+            raise DataError(f"{tree.root}: no alphabet of split {self.split} among {there}; set val: and test:")
+        return sorted(chosen)
+
+    def _by_alphabet(self, tree: Tree, folders: set[str]) -> tuple[set[str], set[str]]:
+        """The characters of the alphabets that are held out."""
+        there = sorted({folder.partition("/")[0] for folder in folders})
         for alphabet in (*(self.val or ()), *(self.test or ())):
             if alphabet not in there:
                 raise DataError(f"{tree.root}: {unknown(alphabet, there, 'alphabet')}")
-        val = set(VAL if self.val is None else self.val)
-        test = {*TEST, *EVALUATION} if self.test is None else set(self.test)
-        parts = {"all": set(there), "train": set(there) - val - test, "val": val, "test": test}
-        chosen = [name for name in tree.members if name.partition("/")[0] in parts[self.split]]
-        if not chosen:
+        val = VAL if self.val is None else self.val
+        test = (*TEST, *EVALUATION) if self.test is None else self.test
+        first, second = ({f for f in folders if f.partition("/")[0] in names} for names in (val, test))
+        return first, second
+
+    def _drawn(self, tree: Tree, folders: set[str], held: Characters) -> tuple[set[str], set[str]]:
+        """The characters that are held out, by an order that depends on nothing but their names."""
+        if (count := held.val + held.test) >= len(folders):
             raise DataError(
-                f"{tree.root}: no alphabet of split {self.split} among {', '.join(there)}; set val: and test:"
+                f"{tree.root} has {len(folders)} characters: expected characters: to hold out fewer; got {count}"
             )
-        return sorted(chosen)
+        order = sorted(folders, key=lambda folder: hash64("omniglot", "character", folder))
+        return set(order[held.test : count]), set(order[: held.test])

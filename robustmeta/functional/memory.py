@@ -45,13 +45,13 @@ def write(memory: Memory, keys: Float[Tensor, "N R C"], gates: Float[Tensor, "N 
     return kept + weights.mT @ keys, weights
 
 
-def read(slots: Float[Tensor, "N M C"], keys: Float[Tensor, "N R C"]) -> Float[Tensor, "N R M"]:
-    """Read weights wʳ(i) = softmaxᵢ K(k, M(i)) with the cosine similarity K (eqs. 2 and 3)."""
-    return (F.normalize(keys, dim=-1, eps=TINY) @ F.normalize(slots, dim=-1, eps=TINY).mT).softmax(-1)
+def read(slots: Float[Tensor, "N M C"], keys: Float[Tensor, "N R C"], sharpness: float) -> Float[Tensor, "N R M"]:
+    """Read weights wʳ(i) = softmaxᵢ β K(k, M(i)), K the cosine similarity and β the sharpness, 1 in eqs. 2 and 3."""
+    return (sharpness * F.normalize(keys, dim=-1, eps=TINY) @ F.normalize(slots, dim=-1, eps=TINY).mT).softmax(-1)
 
 
 def access(
-    memory: Memory, keys: Float[Tensor, "N R C"], gates: Float[Tensor, "N R"], decay: float
+    memory: Memory, keys: Float[Tensor, "N R C"], gates: Float[Tensor, "N R"], decay: float, sharpness: float = 1.0
 ) -> tuple[Float[Tensor, "N R C"], Memory]:
     """Write keys, then read with them: r = Σᵢ wʳ(i) M(i) (eq. 4), and wᵘₜ = γ wᵘₜ₋₁ + Σ (wʳₜ + wʷₜ) over heads (eq. 5).
 
@@ -60,8 +60,9 @@ def access(
         keys: what each head writes and looks for.
         gates: in [0, 1], 1 = write where the head read last, 0 = write to a least used slot.
         decay: γ.
+        sharpness: β, of reading.
     """
     slots, written = write(memory, keys, gates)
-    weights = read(slots, keys)
+    weights = read(slots, keys, sharpness)
     usage = decay * memory.usage + (weights + written).sum(1)
     return weights @ slots, Memory(slots, weights, usage)

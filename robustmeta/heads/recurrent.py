@@ -97,9 +97,10 @@ class Mann(Recurrent):
         size: int,
         heads: int,
         decay: float,
+        sharpness: float = 1.0,
     ) -> None:
         super().__init__(way)
-        self.slots, self.size, self.heads, self.decay = slots, size, heads, decay
+        self.slots, self.size, self.heads, self.decay, self.sharpness = slots, size, heads, decay, sharpness
         self.cell = cell(features + way + heads * size, units, length)
         self.keys = nn.Linear(units, heads * size)
         self.gates = nn.Linear(units, heads)
@@ -116,6 +117,7 @@ class Mann(Recurrent):
         output, cell, found, *memory = state
         output, cell = self.cell(torch.cat([x, found], -1), (output, cell))
         keys = self.keys(output).tanh().unflatten(-1, (self.heads, self.size))
-        reads, after = access(Memory(*memory), keys, self.gates(output).sigmoid(), self.decay)
+        gates = self.gates(output).sigmoid()
+        reads, after = access(Memory(*memory), keys, gates, self.decay, self.sharpness)
         found = reads.flatten(1)
         return self.out(torch.cat([output, found], -1)), (output, cell, found, *after)

@@ -21,8 +21,10 @@ class MannLearner(SequenceLearner):
     Trained on sequences of all images of a task in random order, with the mean loss over all steps. The controller
     reads the backbone's features, standardised, beside labels as long as they are, where its authors' reads pixels; its
     units start with forgetting over 1 step to a whole sequence of training. Fields: units, of the controller, an LSTM;
-    slots and size, of the memory; heads, that read it and write to it; decay, of the usage of slots (γ); rate, of the
-    outer Adam, which falls to zero along a cosine (the authors' RMSProp has 1e-4 and needs far more tasks).
+    slots and size, of the memory; heads, that read it and write to it; decay, of the usage of slots (γ); sharpness, of
+    reading, which cosines are multiplied by (β of Graves et al. 2014, Neural Turing Machines, eq. 5; the paper has
+    none: with 1, of 128 slots the one that fits a key exactly is read with a weight of 2%); rate, of the outer Adam,
+    which falls to zero along a cosine (the authors' RMSProp has 1e-4 and needs far more tasks).
     """
 
     units: int = Field(default=200, ge=1)
@@ -30,6 +32,7 @@ class MannLearner(SequenceLearner):
     size: int = Field(default=40, ge=1)
     heads: int = Field(default=4, ge=1)
     decay: float = Field(default=0.95, ge=0, lt=1)
+    sharpness: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
     def _room(self) -> Self:
@@ -41,4 +44,6 @@ class MannLearner(SequenceLearner):
         """The controller with its memory."""
         features = cast("int", body.features)
         memory = {"slots": self.slots, "size": self.size, "heads": self.heads}
-        return Mann(features, self.train.way, self.units, self.length, **memory, decay=self.decay)
+        return Mann(
+            features, self.train.way, self.units, self.length, **memory, decay=self.decay, sharpness=self.sharpness
+        )

@@ -73,7 +73,7 @@ def lines(chosen: argparse.Namespace) -> Iterator[str]:
     yield f"| {' | '.join(COLUMNS)} |"
     yield f"|{'---|' * len(COLUMNS)}"
     seen = subjects(DATA)
-    for kind in RADII:
+    for kind in chosen.kinds:
         net = trained(kind, seen, chosen.width)
         for norm in RADII[kind]:
             for row in rows(kind, norm, net, seen.some(chosen.points), chosen):
@@ -97,6 +97,9 @@ if __name__ == "__main__":
     parser.add_argument("--points", type=int, default=500)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--queries", type=int, default=5000)
+    parser.add_argument(
+        "--kinds", nargs="+", default=list(RADII), choices=list(RADII), help="how the network is trained"
+    )
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", type=Path, help="a Markdown file to make")

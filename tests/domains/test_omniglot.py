@@ -70,6 +70,31 @@ def test_split_by_alphabet(root):
     assert alphabets(split="test", **own) == ["Korean", "Latin"]
 
 
+def test_characters_are_drawn_from_all_alphabets(root):
+    def classes(split, val, test, **fields):
+        held = {"val": val, "test": test}
+        return set(Omniglot(path=root, split=split, characters=held, **fields).load(8, 1).classes)
+
+    parts = [classes(split, 2, 3) for split in ("train", "val", "test")]
+    assert [len(p) for p in parts] == [3, 2, 3]
+    assert set.union(*parts) == set(Omniglot(path=root).load(8, 1).classes)
+    assert classes("test", 1, 3) == parts[2]
+    assert len({c.partition("/")[0] for c in classes("test", 0, 7)}) == 4
+    turned = classes("test", 2, 3, rotations=True)
+    assert {c.rpartition("/")[0] for c in turned} == parts[2]  # all rotations of a character are on one side
+    assert len(turned) == 12
+
+
+def test_more_characters_than_there_are_is_an_error(root):
+    with pytest.raises(DataError, match=r"has 8 characters: expected characters: to hold out fewer; got 8"):
+        Omniglot(path=root, characters={"val": 3, "test": 5}).digest()
+
+
+def test_characters_beside_alphabets_is_an_error():
+    with pytest.raises(ValidationError, match=r"expected no val and test beside it"):
+        Omniglot(characters={"val": 3, "test": 5}, test=("Greek",))
+
+
 def test_rotations_are_classes(root):
     plain, turned = (Omniglot(path=root, rotations=r).load(21, 1) for r in (False, True))
     assert len(turned.classes) == 4 * len(plain.classes)

@@ -46,7 +46,9 @@ def test_a_label_that_is_shown_a_step_early(monkeypatch: pytest.MonkeyPatch) -> 
 def test_usage_that_does_not_decay(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = memory.access
     for module in (memory, recurrent):
-        monkeypatch.setattr(module, "access", lambda state, keys, gates, decay: honest(state, keys, gates, 1.0))
+        monkeypatch.setattr(
+            module, "access", lambda state, keys, gates, decay, sharp=1.0: honest(state, keys, gates, 1.0, sharp)
+        )
     assert models.memory_gap() > 1e-3
     assert models.gap("mann") > 1e-6
 

@@ -15,8 +15,9 @@ from robustmeta.metrics.instances import by_elimination, instance
 SEQUENCES = ("lstm", "mann", "snail")
 
 
-def test_the_memory_is_the_papers() -> None:
-    assert models.memory_gap() < 1e-12
+@pytest.mark.parametrize("sharpness", [1.0, 7.0])
+def test_the_memory_is_the_papers(sharpness: float) -> None:
+    assert models.memory_gap(sharpness=sharpness) < 1e-12
 
 
 def test_least_used_slots_by_hand() -> None:
