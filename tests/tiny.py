@@ -11,6 +11,8 @@ from robustmeta.config.study import Study
 from robustmeta.core import Card, Domain
 from robustmeta.rng import Rng, hash64
 
+SIDE = 16
+
 
 @component("toy")
 class Toy(Source):
@@ -44,7 +46,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "name": "tiny",
         "seeds": [0],
         "threads": 1,
-        "images": {"size": 16, "channels": 1},
+        "images": {"size": SIDE, "channels": 1},
         "sources": [{"name": "toy", "split": "train"}],
         "targets": [{"label": "new", "name": "toy", "split": "test"}],
         "validation": {"way": 3, "shot": 2, "query": 3, "episodes": 4, "checks": 2},

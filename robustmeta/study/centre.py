@@ -9,7 +9,7 @@ from robustmeta.config.components import Method
 from robustmeta.core import Domain, to_float
 from robustmeta.nets import Network
 from robustmeta.rng import Rng
-from robustmeta.study.evaluate import EMBED_BATCH
+from robustmeta.study.evaluate import parts
 
 MOST = 10_000
 """Of more images than that a part is taken, spread evenly over the classes."""
@@ -33,7 +33,6 @@ def set_centre(net: nn.Module, method: Method, domain: Domain) -> None:
         return
     rows, total = centre_rows(domain), torch.zeros(net.features, dtype=torch.float64)
     with torch.no_grad():
-        for start in range(0, len(rows), EMBED_BATCH):
-            images = domain.images[torch.from_numpy(rows[start : start + EMBED_BATCH])]
-            total += net.body(to_float(images)).double().sum(0)
+        for some in parts(rows, domain.images):
+            total += net.body(to_float(domain.images[some])).double().sum(0)
     net.centre.copy_(total / len(rows))

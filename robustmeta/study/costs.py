@@ -67,12 +67,12 @@ def adapting(adaptation: Adaptation, backbone: Backbone, episodes: Episodes) -> 
     return 0 if embedded(adaptation, backbone) else adaptation.passes(episodes.shape, len(episodes))
 
 
-def source_adapting(adaptation: Adaptation, episodes: Episodes, start: int, stop: int) -> int:
+def source_adapting(adaptation: Adaptation, episodes: Episodes, side: int, start: int, stop: int) -> int:
     """Images sent forward to adapt the learner that an attack is made through to a target's tasks, chunk by chunk.
 
     Only to chunks that begin in [start, stop): other points of the unit have paid for those before.
     """
-    new = [rows for rows in chunks(episodes) if start <= rows.start < stop]
+    new = [rows for rows in chunks(episodes, side) if start <= rows.start < stop]
     return sum(adaptation.passes(episodes.shape, rows.stop - rows.start) for rows in new)
 
 

@@ -20,17 +20,28 @@ from robustmeta.study import draws, judging, poisoned
 from robustmeta.study.honesty import Inspection
 from robustmeta.study.victims import Adapting, seeds
 
-CHUNK_IMAGES = 1600
-EMBED_BATCH = 500
+CHUNK_PIXELS = 1600 * 28**2
+"""Pixels of the tasks that are worked on together; what an adaptation keeps of them grows with these."""
+EMBED_PIXELS = 500 * 28**2
+"""Pixels of a pass that embeds."""
+FEW = 16
+"""Images of such a pass, however large they are."""
 EXAMPLES = 6
 Advance = Callable[[int], None]
 
 
-def chunks(episodes: Episodes) -> Iterator[slice]:
-    """Slices of tasks that are worked on together; their size comes from the shape alone."""
-    size = max(1, CHUNK_IMAGES // (episodes.support.shape[1] + episodes.query.shape[1]))
+def chunks(episodes: Episodes, side: int) -> Iterator[slice]:
+    """Slices of tasks that are worked on together; their size comes from the shape and the side of the images alone."""
+    size = max(1, CHUNK_PIXELS // (side**2 * (episodes.support.shape[1] + episodes.query.shape[1])))
     for start in range(0, len(episodes), size):
         yield slice(start, min(start + size, len(episodes)))
+
+
+def parts(rows: NDArray[np.int64], images: Tensor) -> Iterator[Tensor]:
+    """Those of the rows of images that are embedded in one pass, one pass after the other."""
+    size = max(FEW, EMBED_PIXELS // (images.shape[-1] * images.shape[-2]))
+    for start in range(0, len(rows), size):
+        yield torch.from_numpy(rows[start : start + size])
 
 
 Tables = dict[tuple[object, int], tuple[Tensor, Tensor]]
@@ -56,14 +67,13 @@ class Embeddings:
         return self.tables[name][1]
 
     def _embed(self, view: Tensor, advance: Advance, used: NDArray[np.int64]) -> Tensor:
-        parts: list[Tensor] = []
+        found: list[Tensor] = []
         with torch.no_grad():
-            for start in range(0, len(used), EMBED_BATCH):
-                rows = torch.from_numpy(used[start : start + EMBED_BATCH])
-                parts.append(self.adaptation.embed(self.net, to_float(view[rows])))
+            for rows in parts(used, view):
+                found.append(self.adaptation.embed(self.net, to_float(view[rows])))
                 advance(len(rows))
-        table = torch.zeros(len(view), parts[0].shape[1])
-        table[torch.from_numpy(used)] = torch.cat(parts)
+        table = torch.zeros(len(view), found[0].shape[1])
+        table[torch.from_numpy(used)] = torch.cat(found)
         return table
 
 
@@ -118,7 +128,7 @@ def evaluate(bench: Bench, points: list[Point], advance: Advance) -> list[Conten
     inspections = [_inspection(bench, point.shift) for point in points]
     poisoners = [_poisoner(bench, point.shift) for point in points]
     seconds, adapting, coupled = [0.0] * len(points), 0.0, False
-    for rows in chunks(bench.episodes):
+    for rows in chunks(bench.episodes, bench.support.shape[-1]):
         part = bench.episodes[rows]
         clock = time.perf_counter()
         adapted = _adapt(bench, part, advance)

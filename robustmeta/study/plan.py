@@ -218,7 +218,7 @@ class Planner:
             through = source.learner.adapt if source else None
             passes = costs.point(shift, adaptation, backbone, episodes, some, through)
             if source:
-                passes += _adapting(source.learner, target, shift, group, episodes)
+                passes += _adapting(source.learner, target, shift, group, episodes, self.study.images.size)
             noted = _noted(shift, episodes.way)
             group.append(Work(Cell("evaluate", spec, parents), tune.learner, tune.seed, passes, target, noted))
         shared = costs.adapting(adaptation, backbone, episodes)
@@ -245,7 +245,7 @@ def _through(shift: Shift, tune: Work, sources: Mapping[str, Work]) -> tuple[Shi
     return replace(shift, notes=(*shift.notes, note)), source
 
 
-def _adapting(learner: Learner, target: Target, shift: Shift, group: list[Work], episodes: Episodes) -> int:
+def _adapting(learner: Learner, target: Target, shift: Shift, group: list[Work], episodes: Episodes, side: int) -> int:
     """Images sent forward to adapt the learner that an attack is made through, less what others of a group share.
 
     Raises:
@@ -257,7 +257,7 @@ def _adapting(learner: Learner, target: Target, shift: Shift, group: list[Work],
             f"classes only; those of {target.label} have {episodes.way}: choose another learner"
         )
     done = max((w.shift.episodes for w in group if w.shift and w.shift.through == shift.through), default=0)
-    return costs.source_adapting(learner.adapt, episodes, done, shift.episodes)
+    return costs.source_adapting(learner.adapt, episodes, side, done, shift.episodes)
 
 
 def _noted(shift: Shift, way: int) -> Shift:

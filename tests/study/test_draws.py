@@ -81,7 +81,7 @@ def test_work_is_planned_as_it_is_done(run: Run) -> None:
 def test_what_is_worked_on_together_makes_no_difference(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_IMAGES", 60)
+    monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_PIXELS", 60 * tiny.SIDE**2)
     alone = made(tmp_path, ENTRY, TWO)
     assert alone.progress.total == alone.progress.seen
     for learner in LEARNERS:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny import study
+from tiny import SIDE, study
 
 import robustmeta as rm
 from robustmeta.config.flags import FLAGS
@@ -96,7 +96,7 @@ def test_a_class_without_seeds_is_named(tmp_path) -> None:
 
 def test_what_is_attacked_together_makes_no_difference(results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustmeta.study.poisoned.TOGETHER", 1)
-    monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_IMAGES", 45)
+    monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_PIXELS", 45 * SIDE**2)
     alone = rm.run(study(shifts=SHIFTS[:2]), tmp_path).results
     for learner in ("maml", "protonet", "supervised"):
         for shift in ("poisoning", "support_noise"):

@@ -134,7 +134,7 @@ def test_flags_on_gradients_do_not_run_and_the_transfer_is_a_rival(run: Run) -> 
 
 def test_the_source_adapts_once_to_each_chunk_that_is_attacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In chunks of 5 tasks; a cell is the same beside others as alone."""
-    monkeypatch.setattr(module, "CHUNK_IMAGES", 5 * 15)
+    monkeypatch.setattr(module, "CHUNK_PIXELS", 5 * 15 * tiny.SIDE**2)
     more = THROUGH | {"label": "more", "episodes": 7, "eps": [0.3]}
     made(tmp_path, shifts=[])
     adapted, adapt = [], Gradient.adapt
