@@ -8,6 +8,17 @@ from typing import Any, get_args
 
 from robustmeta.registry import KINDS, ComponentError, entries, origin, resolve, unknown
 
+LIMITS = {
+    "ge": "≥ {}",
+    "gt": "> {}",
+    "le": "≤ {}",
+    "lt": "< {}",
+    "multiple_of": "a multiple of {}",
+    "min_length": "{} or more",
+    "pattern": "like {}",
+}
+"""What the limits of fields say, by how pydantic calls them."""
+
 
 def find(name: str) -> tuple[str, object]:
     """The kind and the component that a name, ``kind:name``, ``module:attr`` or ``file.py:attr`` stands for.
@@ -93,8 +104,11 @@ def _component(found: Any) -> dict[str, Any]:
     return {**head, "origin": origin(found.__module__), "version": found.version, "fields": _fields(found)}
 
 
-def _fields(model: Any, prefix: str = "") -> list[dict[str, Any]]:
-    """A row a field; those of a field that is, or may be, a set of choices follow it, with a dot."""
+def _fields(model: Any, prefix: str = "", given: Any = None) -> list[dict[str, Any]]:
+    """A row a field; those of a field that is, or may be, a set of choices follow it, with a dot.
+
+    ``given``: the choices that are the default of the field that these stand in.
+    """
     from pydantic_core import PydanticUndefined, to_jsonable_python
 
     from robustmeta.config.components import Frozen
@@ -103,18 +117,23 @@ def _fields(model: Any, prefix: str = "") -> list[dict[str, Any]]:
     for name, info in model.model_fields.items():
         kind = info.annotation
         if isinstance(kind, type) and issubclass(kind, Frozen):
-            rows += _fields(kind, f"{prefix}{name}.")
+            rows += _fields(kind, f"{prefix}{name}.", getattr(given, name, info.get_default(call_default_factory=True)))
             continue
         inner = [a for a in get_args(kind) if isinstance(a, type) and issubclass(a, Frozen)]
         text = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind)
         text = "a mapping | None" if inner else text
         required = info.default is PydanticUndefined and info.default_factory is None
-        default = None if required else to_jsonable_python(info.get_default(call_default_factory=True))
-        limits = ", ".join(str(m) for m in info.metadata)
+        default = None if required else info.get_default(call_default_factory=True)
+        default = to_jsonable_python(getattr(given, name, default))
         row = {"name": prefix + name, "type": text.replace("typing.", ""), "required": required, "default": default}
-        rows.append({**row, "limits": limits, "description": info.description or ""})
+        rows.append({**row, "limits": _limits(info.metadata), "description": info.description or ""})
         rows += [r for model in inner for r in _fields(model, f"{prefix}{name}.")]
     return rows
+
+
+def _limits(metadata: list[Any]) -> str:
+    values = [(word, getattr(m, key, None)) for m in metadata for key, word in LIMITS.items()]
+    return ", ".join(word.format(value) for word, value in values if value is not None)
 
 
 def _doc(found: object) -> str:

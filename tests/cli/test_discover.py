@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from robustmeta.cli import app, discover
 from robustmeta.cli import describe as describing
-from robustmeta.registry import KINDS, Entry, builtin
+from robustmeta.registry import KINDS, Entry, builtin, resolve
 
 TOYS = Path(__file__).parents[1] / "config" / "toys.py"
 HEAVY = ("torch", "mlflow", "pandas", "numpy", "sklearn", "albumentations", "scipy", "matplotlib")
@@ -80,7 +80,7 @@ def test_describe_a_component() -> None:
     found = json.loads(call("describe", f"{TOYS}:ToySteps", "--json").stdout)
     steps, rate = found["fields"]
     assert (steps["name"], steps["type"], steps["default"], steps["required"]) == ("steps", "int", 5, False)
-    assert "ge=0" in steps["limits"]
+    assert steps["limits"].startswith("≥ 0")
     assert rate["default"] == "auto"
     train = json.loads(call("describe", f"{TOYS}:ToyMethod", "--json").stdout)["fields"][0]
     assert (train["name"], train["default"]) == ("train.way", 5)
@@ -100,6 +100,24 @@ def test_everything_that_is_listed_can_be_described() -> None:
                 result = call("describe", f"{kind}:{name}", "--json")
                 assert result.exit_code == 0, result.stderr
                 assert json.loads(result.stdout)["doc"], f"{kind}:{name} has no documentation"
+
+
+@pytest.mark.parametrize("kind", ["methods", "adaptations", "attacks", "backbones", "domains"])
+def test_described_defaults_are_those_that_it_is_made_with(kind: str) -> None:
+    seen = 0
+    for name in builtin(kind):
+        rows = describing.describe(f"{kind}:{name}")["fields"]
+        if any(row["required"] for row in rows if "." not in row["name"]):
+            continue
+        made = resolve(kind, name)().model_dump(mode="json")  # type: ignore[operator]
+        for row in rows:
+            value = made
+            for part in row["name"].split("."):
+                value = value if value is None else value.get(part)
+            if value is not None:
+                assert value == row["default"], f"{kind}:{name} {row['name']}"
+                seen += "." in row["name"]
+    assert seen or kind != "methods"
 
 
 def test_a_name_that_two_kinds_share(monkeypatch: pytest.MonkeyPatch) -> None:
