@@ -32,7 +32,7 @@ class UnitLinear:
         return UnitLinear(self.weight[tasks], self.bias[tasks])
 
 
-@component("linear_probe", paper="Tian et al. 2020, Rethinking Few-Shot Image Classification, section 3.3")
+@component("linear_probe", version=2, paper="Tian et al. 2020, Rethinking Few-Shot Image Classification, section 3.3")
 class LinearProbe(FixedFeatures):
     """Multinomial logistic regression on features of unit length, exactly solved for all tasks together.
 

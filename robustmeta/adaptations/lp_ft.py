@@ -16,7 +16,9 @@ from robustmeta.nets import as_network
 from robustmeta.rng import Rng
 
 
-@component("lp_ft", paper="Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features, section 4 (LP-FT)")
+@component(
+    "lp_ft", version=2, paper="Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features, section 4 (LP-FT)"
+)
 class LpFt(Adaptation):
     """A linear probe, then ``steps`` steps of Adam without momentum on body and head together.
 

@@ -21,8 +21,8 @@ from robustmeta.support_attacks.seed_loss import seed_slope
 
 VERSION = 1
 """Rises when a flag is measured otherwise."""
-TOGETHER = 4
-"""Tasks that are attacked side by side: the graph of all their inner steps is in memory."""
+TOGETHER_PIXELS = 500 * 28**2
+"""Pixels of the supports that are attacked side by side: the graph of all their inner steps is in memory."""
 Support = tuple[Tensor, Tensor]
 
 
@@ -58,8 +58,9 @@ class Poisoner:
         for x in (support[0], seed[0]):
             expect_pixels(x)
         found: list[Support] = []
-        for start in range(0, len(support[0]), TOGETHER):
-            rows = slice(start, start + TOGETHER)
+        together = max(1, TOGETHER_PIXELS // support[0][0, :, 0].numel())
+        for start in range(0, len(support[0]), together):
+            rows = slice(start, start + together)
             few, (x, y), seeds = (
                 victim.select(rows),
                 (support[0][rows], support[1][rows]),

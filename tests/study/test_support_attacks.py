@@ -95,7 +95,7 @@ def test_a_class_without_seeds_is_named(tmp_path) -> None:
 
 
 def test_what_is_attacked_together_makes_no_difference(results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustmeta.study.poisoned.TOGETHER", 1)
+    monkeypatch.setattr("robustmeta.study.poisoned.TOGETHER_PIXELS", 1)
     monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_PIXELS", 45 * SIDE**2)
     alone = rm.run(study(shifts=SHIFTS[:2]), tmp_path).results
     for learner in ("maml", "protonet", "supervised"):
