@@ -97,6 +97,8 @@ class Omniglot(Source):
         val, test = self._drawn(tree, folders, held) if held else self._by_alphabet(tree, folders)
         parts = {"all": folders, "train": folders - val - test, "val": val, "test": test}
         chosen = [name for name in tree.members if name.rpartition("/")[0] in parts[self.split]]
+        if not chosen and held:
+            raise DataError(f"{tree.root}: characters: holds out none for split {self.split}; set {self.split}: there")
         if not chosen:
             there = ", ".join(sorted({folder.partition("/")[0] for folder in folders}))
             raise DataError(f"{tree.root}: no alphabet of split {self.split} among {there}; set val: and test:")

@@ -90,6 +90,11 @@ def test_more_characters_than_there_are_is_an_error(root):
         Omniglot(path=root, characters={"val": 3, "test": 5}).digest()
 
 
+def test_a_split_without_characters_is_an_error(root):
+    with pytest.raises(DataError, match=r"characters: holds out none for split val; set val: there"):
+        Omniglot(path=root, split="val", characters={"val": 0, "test": 5}).digest()
+
+
 def test_characters_beside_alphabets_is_an_error():
     with pytest.raises(ValidationError, match=r"expected no val and test beside it"):
         Omniglot(characters={"val": 3, "test": 5}, test=("Greek",))
