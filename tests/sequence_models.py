@@ -30,7 +30,7 @@ def made_head(kind: str, features: int = FEATURES, way: int = WAY) -> SequenceHe
     with torch.random.fork_rng():
         torch.manual_seed(1)
         heads = {
-            "mann": lambda: Mann(features, way, 6, 9, slots=7, size=4, heads=2, decay=0.9),
+            "mann": lambda: Mann(features, way, 6, 9, slots=7, size=4, heads=2, decay=0.9, sharpness=1.0),
             "lstm": lambda: Lstm(features, way, 6, 9),
             "snail": lambda: Snail(features, way, 10, 4),
             "cnp": lambda: Cnp(features, way, 6),
@@ -230,7 +230,7 @@ def learned(kind: str, steps: int = 400, way: int = 3, seed: int = 0, size: int 
         length = way * images
         memory = {"slots": 20, "size": 16, "heads": 2}
         mann = kind == "mann"
-        head = Mann(size, way, 40, length, **memory, decay=0.95) if mann else Lstm(size, way, 40, length)
+        head = Mann(size, way, 40, length, **memory, decay=0.95, sharpness=1.0) if mann else Lstm(size, way, 40, length)
     optimiser = torch.optim.Adam(head.parameters(), lr=1e-2)
 
     def sequences(count: int) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,10 @@ class _Chain(nn.Sequential):
 
 
 class ConvBlocks(Backbone, ABC):
-    """``depth`` blocks of 3x3 convolution, normalisation and ReLU, of which the first four halve the image."""
+    """``depth`` blocks of 3x3 convolution, normalisation and ReLU, of which the first four halve the image.
+
+    They pool before the ReLU, which commutes with a maximum and is cheaper behind it.
+    """
 
     depth: ClassVar[int]
 
@@ -57,5 +60,5 @@ class ConvBlocks(Backbone, ABC):
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
         down = nn.MaxPool2d(2) if halves and self.down == "pool" else nn.Identity()
-        layers = {"conv": conv, "norm": norm_layer(self.norm, self.width), "relu": nn.ReLU(inplace=True), "down": down}
+        layers = {"conv": conv, "norm": norm_layer(self.norm, self.width), "down": down, "relu": nn.ReLU(inplace=True)}
         return nn.Sequential(OrderedDict(layers))

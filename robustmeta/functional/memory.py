@@ -51,7 +51,7 @@ def read(slots: Float[Tensor, "N M C"], keys: Float[Tensor, "N R C"], sharpness:
 
 
 def access(
-    memory: Memory, keys: Float[Tensor, "N R C"], gates: Float[Tensor, "N R"], decay: float, sharpness: float = 1.0
+    memory: Memory, keys: Float[Tensor, "N R C"], gates: Float[Tensor, "N R"], decay: float, sharpness: float
 ) -> tuple[Float[Tensor, "N R C"], Memory]:
     """Write keys, then read with them: r = Σᵢ wʳ(i) M(i) (eq. 4), and wᵘₜ = γ wᵘₜ₋₁ + Σ (wʳₜ + wʷₜ) over heads (eq. 5).
 

@@ -97,7 +97,7 @@ class Mann(Recurrent):
         size: int,
         heads: int,
         decay: float,
-        sharpness: float = 1.0,
+        sharpness: float,
     ) -> None:
         super().__init__(way)
         self.slots, self.size, self.heads, self.decay, self.sharpness = slots, size, heads, decay, sharpness

@@ -17,7 +17,8 @@ class ProtoNet(FeatureLearner):
     """Learn features in which a query is nearest to the mean of its class's support (squared Euclidean distance).
 
     Trained on more ways than it is tested on, as its authors advise. In training one set of batch statistics covers the
-    supports and queries of all tasks of a step. ``rate`` is that of the outer Adam, which falls to zero along a cosine.
+    supports and queries of all tasks of a step. ``rate`` is that of the outer Adam, which falls to zero along a cosine
+    (its authors' 1e-3 moves weights that start 2.4 times as small as those of conv4 here).
     """
 
     family: ClassVar[str] = "metric-based"

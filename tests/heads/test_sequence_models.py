@@ -32,7 +32,7 @@ def test_one_step_of_one_head_by_hand() -> None:
     after, weights = write(before, key, gate)
     torch.testing.assert_close(weights, torch.tensor([[[0.1, 0.5, 0.4]]]))
     torch.testing.assert_close(after, torch.tensor([[[3.0, 4.2], [0.0, 1.0], [1.0, 1.8]]]))
-    found, now = access(before, key, gate, 0.5)
+    found, now = access(before, key, gate, 0.5, 1.0)
     cosines = torch.tensor([4.2 / (3.0**2 + 4.2**2) ** 0.5, 1.0, 1.8 / (1.0 + 1.8**2) ** 0.5])
     torch.testing.assert_close(now.read[0, 0], cosines.softmax(0))
     torch.testing.assert_close(found[0, 0], cosines.softmax(0) @ after[0])
@@ -41,7 +41,7 @@ def test_one_step_of_one_head_by_hand() -> None:
 
 def test_an_empty_memory_has_finite_slopes() -> None:
     keys = torch.ones(1, 2, 4, requires_grad=True)
-    found, after = access(empty(keys[:, 0], 2, 7, 4), keys, torch.full((1, 2), 0.5), 0.9)
+    found, after = access(empty(keys[:, 0], 2, 7, 4), keys, torch.full((1, 2), 0.5), 0.9, 1.0)
     (slope,) = torch.autograd.grad(found.sum() + after.usage.square().sum(), keys)
     assert slope.isfinite().all()
 
