@@ -35,4 +35,5 @@ flip_rate = Metric(
     "Flip probability: share of the frames of a sequence whose prediction is not that of its reference frame.",
     paper="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions, section 4.2",
     frames=True,
+    most=1.0,
 )

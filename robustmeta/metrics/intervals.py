@@ -22,6 +22,10 @@ class Estimate(NamedTuple):
     high: float
     interval: str
 
+    def within(self, most: float) -> "Estimate":
+        """With an interval that ends where values do, at 0 and ``most``; Student's t reaches beyond them."""
+        return self._replace(low=max(self.low, 0.0), high=min(self.high, most))
+
 
 def estimate(metric: Metric, values: Array, baseline: Array | None = None) -> Estimate:
     """The metric over seeds and episodes, minus that of a baseline on the same ones if given.
@@ -31,10 +35,11 @@ def estimate(metric: Metric, values: Array, baseline: Array | None = None) -> Es
         values: its statistics (seeds, episodes, k).
         baseline: the baseline's, the same shape, paired by seed and episode.
     """
-    if metric.linear:
-        return linear(values[..., 0] if baseline is None else values[..., 0] - baseline[..., 0])
     if baseline is None:
-        return bootstrap(lambda means: metric.value(means[0]), [values])
+        own = linear(values[..., 0]) if metric.linear else bootstrap(lambda means: metric.value(means[0]), [values])
+        return own.within(metric.most)
+    if metric.linear:
+        return linear(values[..., 0] - baseline[..., 0])
     return bootstrap(lambda means: metric.value(means[0]) - metric.value(means[1]), [values, baseline])
 
 

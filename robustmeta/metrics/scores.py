@@ -4,6 +4,7 @@ A metric maps the records to per-episode statistics (E, k) and their mean (..., 
 resamples the metric, and pooled metrics (ECE) pool over episodes before they are formed.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ class Metric:
     """A metric with its per-episode statistics and how their mean becomes its value.
 
     ``higher`` says that more is better; ``linear`` that the value is the mean of one statistic; ``frames`` that it is
-    of the frames of a sequence, where there is no accuracy to speak of.
+    of the frames of a sequence, where there is no accuracy to speak of. Values lie between 0 and ``most``.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Metric:
     version: int = 1
     paper: str = ""
     frames: bool = False
+    most: float = math.inf
 
 
 Columns = Mapping[str, NDArray[Any]]
@@ -85,7 +87,9 @@ def _bins(frame: pd.DataFrame, episodes: int) -> Array:
     return table.reshape(episodes, -1, BINS).mean(1)
 
 
-accuracy = Metric("accuracy", lambda f, e: _mean(correct(f), e), _first, True, True, "Share of queries that are right.")
+accuracy = Metric(
+    "accuracy", lambda f, e: _mean(correct(f), e), _first, True, True, "Share of queries that are right.", most=1.0
+)
 nll = Metric(
     "nll",
     lambda f, e: _mean(-f["logp_true"].to_numpy().astype(np.float64), e),
@@ -102,6 +106,7 @@ brier = Metric(
     True,
     "Brier score Σ_k (p_k − 1[k = y])², between 0 and 2.",
     paper="Brier 1950, Verification of forecasts expressed in terms of probability",
+    most=2.0,
 )
 ece = Metric(
     "ece",
@@ -111,4 +116,5 @@ ece = Metric(
     False,
     "Expected calibration error Σ_b (n_b/n) |acc_b − conf_b| over 15 bins of equal width, pooled over episodes.",
     paper="Guo et al. 2017, On calibration of modern neural networks, equation 5",
+    most=1.0,
 )

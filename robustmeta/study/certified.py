@@ -66,6 +66,6 @@ def _rows(works: list[Work], store: Store) -> Iterator[tuple[Any, ...]]:
     ]
     coupled = any(bool(store.head(w.cell.key)["protocol"]["coupled"]) for w in works)
     for (name, radius), values in zip(seeds[0], zip(*(s.values() for s in seeds), strict=True), strict=True):
-        own = linear(np.stack(values))
+        own = linear(np.stack(values)).within(math.inf if name == "mean_radius" else 1.0)
         facts = (shift.episodes, len(works), own.interval, coupled, shift.certificate.confidence())
         yield name, radius, own.mean, own.low, own.high, *facts

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import brier_score_loss, log_loss
 
 from robustmeta.metrics.intervals import crossed_interval, episodes_interval, estimate
-from robustmeta.metrics.scores import accuracy, brier, ece, joined, nll, records
+from robustmeta.metrics.scores import Metric, accuracy, brier, ece, joined, nll, records
 
 
 def made(episodes: int = 40, queries: int = 25, way: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,6 +82,14 @@ def test_crossed_interval_covers(between: tuple[float, float]) -> None:
         got = crossed_interval(values)
         hits += got.low <= 0.7 <= got.high
     assert 0.9 <= hits / 600 <= 0.995
+
+
+@pytest.mark.parametrize(("of", "ends"), [(accuracy, (0, 1)), (nll, (0, np.inf))])
+def test_an_interval_ends_where_values_do(of: Metric, ends: tuple[float, float]) -> None:
+    near, far = np.eye(1, 20)[..., None] * 0.4, 1 - np.eye(1, 20)[..., None] * 0.4
+    assert estimate(of, near).low == ends[0]
+    assert estimate(of, far).high == pytest.approx(min(ends[1], episodes_interval(far[..., 0]).high))
+    assert estimate(of, near, far).low < estimate(of, near, far).mean < 0
 
 
 def test_fewer_than_three_seeds_give_the_episode_interval_only() -> None:
