@@ -136,7 +136,8 @@ def test_snow_whitens_and_falls_on_both_sides() -> None:
 
 def test_liquid_is_a_smooth_field_above_the_threshold() -> None:
     still = torch.zeros(1, 9, 9)
-    assert torch.equal(liquid(still, 0.7, 0.3, 2.0, 0.69), torch.full((1, 9, 9), 0.7, dtype=torch.float64))
+    even = torch.full((1, 9, 9), 0.7, dtype=torch.float64)
+    torch.testing.assert_close(liquid(still, 0.7, 0.3, 2.0, 0.69), even, atol=1e-12, rtol=0)
     assert not liquid(still, 0.68, 0.3, 2.0, 0.69).any()
     drawn = draws(2, 40, 31)
     got = liquid(drawn, 0.65, 0.3, 1.5, 0.66).numpy()
