@@ -28,7 +28,7 @@ class _Block(nn.Module):
         first, second, third = self.layers
         y = F.leaky_relu(first(x), SLOPE)
         y = F.leaky_relu(second(y), SLOPE)
-        return F.max_pool2d(F.leaky_relu(third(y) + self.short(x), SLOPE), 2)
+        return F.leaky_relu(F.max_pool2d(third(y) + self.short(x), 2), SLOPE)  # commute; cheaper in this order
 
 
 def _normed(channels: int, width: int, kernel: int, norm: Kind) -> nn.Sequential:

@@ -46,7 +46,7 @@ def batch_norm(x: Float[Tensor, "N C H W"], weight: Tensor, bias: Tensor, eps: f
     """Normalise each channel (C,) with its own mean and variance over images and sites."""
     if not _BY_TASK.get():
         return F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
-    return _BatchNorm.apply(x, weight, bias, eps)  # type: ignore[no-any-return]
+    return _BatchNorm.apply(x, weight, bias, eps)
 
 
 def relu_(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -128,7 +128,7 @@ class _Product(torch.autograd.Function):
         a, b = ctx.saved_tensors
         if not ctx.needs_input_grad[0]:
             return None, _Product.apply(grads[0].mT, a.mT)
-        return _ProductSlope.apply(grads[0], a, b)  # type: ignore[no-any-return]
+        return _ProductSlope.apply(grads[0], a, b)
 
 
 class _ProductSlope(torch.autograd.Function):
@@ -173,7 +173,7 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
-        return (*_Slope.apply(grads[0], *ctx.saved_tensors), None)  # type: ignore[misc]
+        return (*_Slope.apply(grads[0], *ctx.saved_tensors), None)
 
 
 class _Slope(torch.autograd.Function):

@@ -20,7 +20,7 @@ def patches(
     """
     sizes = zip(x.shape[3:], kernel, stride, padding, strict=True)
     down, right = ((length + 2 * p - k) // s + 1 for length, k, s, p in sizes)
-    return _Unfold.apply(x, kernel, stride, padding), (down, right)  # type: ignore[return-value]
+    return _Unfold.apply(x, kernel, stride, padding), (down, right)
 
 
 class _Unfold(torch.autograd.Function):
