@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class Content:
     costs: Mapping[str, float]
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the packages that numbers may depend on."""
     return {p: version(p) for p in PACKAGES}

@@ -15,6 +15,7 @@ import yaml
 
 from robustmeta.registry import builtin
 
+pytestmark = pytest.mark.slow
 PACKAGE = Path(__file__).parents[1] / "plugin_package"
 NAMED = "dead_sites"
 
@@ -113,7 +114,6 @@ def test_it_is_described_and_checked_like_any_other(said: dict[str, Said]) -> No
     assert "Traceback" not in broken.stderr
 
 
-@pytest.mark.slow
 def test_a_study_uses_it_by_name_and_gets_the_same_cells_from_its_file(site: Path, tmp_path: Path) -> None:
     file = site / "acme_shifts" / "sites.py"
     first = measured(site, tmp_path, NAMED)
@@ -200,7 +200,6 @@ def test_the_schema_has_what_works(said: dict[str, Said]) -> None:
         assert f'"const": "{broken}"' not in done.stdout
 
 
-@pytest.mark.slow
 def test_a_study_learns_and_attacks_with_them_however_they_are_named(site: Path, tmp_path: Path) -> None:
     """Installed, as an attribute of a file, and by the decorator of a plug-in file: the same cells."""
     inside, own = site / "acme_shifts", tmp_path / "own"

@@ -18,6 +18,7 @@ from robustmeta.rng import Rng
 METHODS = sorted(builtin("methods"))
 NORMS = ("auto", "batch", "support_plus_one", "per_step", "group", "none")
 NORMED = ("maml", "protonet", "reptile", "supervised")
+"""What has every normalisation; the others have two of them."""
 GOLDEN = Path(__file__).with_name("golden_learners.json")
 PAIRS = [
     (m, a)
@@ -45,7 +46,11 @@ def learner(method: str, adaptation: str, norm: str = "auto"):
 
 @pytest.mark.parametrize(
     ("method", "adaptation", "norm"),
-    [(m, a, n) for m, a in PAIRS for n in (NORMS if m in NORMED else ["auto", "batch"])],
+    [
+        pytest.param(m, a, n, marks=[] if n in ("auto", "batch") else [pytest.mark.slow])
+        for m, a in PAIRS
+        for n in (NORMS if m in NORMED else ["auto", "batch"])
+    ],
 )
 def test_adaptation(method: str, adaptation: str, norm: str) -> None:
     net, adapt = learner(method, adaptation, norm)

@@ -22,7 +22,7 @@ from robustmeta.testing import check_sequence
 
 GOLDEN = Path(__file__).with_name("golden_sequences.json")
 SEQUENCES = sorted(robustmeta.sequences.TABLE)
-HEAVY = ("shot_noise", "tilt")
+HEAVY = ("gaussian_noise", "shot_noise", "snow", "spatter", "speckle_noise", "tilt", "zoom_blur")
 """Those that take seconds to check; their numbers are looked at in every run."""
 
 

@@ -26,6 +26,7 @@ def faults(choice: str) -> int:
     return int(subprocess.run([sys.executable, "-c", CODE, choice], capture_output=True, text=True, check=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc")
 def test_a_step_takes_the_memory_of_the_one_before() -> None:
     kept, given_back = faults("keep"), faults("give back")

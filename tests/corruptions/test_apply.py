@@ -272,6 +272,7 @@ def test_a_hundred_thousand_images_go_a_few_at_a_time() -> None:
     hold_bounded(100_000)
 
 
+@pytest.mark.slow
 def test_memory_beyond_the_result_is_bounded() -> None:
     code = (
         "import resource, numpy as np, robustmeta as rm\n"

@@ -37,7 +37,11 @@ def gray(n: int, size: int, value: float = 0.5, channels: int = 1) -> torch.Tens
     return torch.full((n, channels, size, size), float(value))
 
 
-@pytest.mark.parametrize("name", NAMES)
+HEAVY = ("lines", "perlin_noise", "sparkles")
+"""Those that take seconds to draw by the book."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in NAMES])
 def test_it_follows_its_law_at_the_published_levels(name: str) -> None:
     hold(get(name))
 

@@ -75,6 +75,7 @@ def test_a_square_by_hand() -> None:
     assert got[1].nonzero().tolist() == [[r, c] for r in (1, 2, 3, 4) for c in (2, 3, 4)]
 
 
+@pytest.mark.slow
 def test_low_resolution_is_a_triangle_filter_and_linear_interpolation() -> None:
     hold_resolution(low_resolution)
 

@@ -41,6 +41,7 @@ def closest_across_splits(codes):
     return worst
 
 
+@pytest.mark.slow
 def test_no_two_splits_share_a_character_or_one_that_looks_alike():
     assert closest_across_splits(list(fonts.characters())) < 0.98
 

@@ -32,8 +32,6 @@ from robustmeta.functional.zoom import zoom_mean
 from robustmeta.rng import Rng
 from robustmeta.shifts.corruption import Corruption
 
-pytestmark = pytest.mark.slow
-
 NEW = (gaussian_blur, glass_blur, motion_blur, zoom_blur, elastic_transform)
 
 

@@ -28,8 +28,6 @@ from robustmeta.registry import resolve
 from robustmeta.rng import Rng
 from robustmeta.shifts.corruption import Corruption
 
-pytestmark = pytest.mark.slow
-
 NAMES = sorted(PUBLISHED)
 
 

@@ -17,8 +17,6 @@ from robustmeta.functional import compression, hsv, photometric, poisson, resamp
 from robustmeta.functional.quantise import through_bytes
 from robustmeta.shifts.corruption import Corruption
 
-pytestmark = pytest.mark.slow
-
 Patch = pytest.MonkeyPatch
 CUT = [c for c in checks.ALL if c.name not in ("pixelate", "jpeg_compression", "impulse_noise")]  # not whole numbers
 EACH = pytest.mark.parametrize("corruption", checks.ALL, ids=[c.name for c in checks.ALL])

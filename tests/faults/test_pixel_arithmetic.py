@@ -11,7 +11,6 @@ from functional import test_photometric, test_poisson, test_resample
 
 from robustmeta.functional import hsv, photometric, poisson, resample
 
-pytestmark = pytest.mark.slow
 Patch = pytest.MonkeyPatch
 
 

@@ -9,7 +9,6 @@ from core.test_rng_blocks import hold as hold_draws
 
 from robustmeta import rng as rng_module
 
-pytestmark = pytest.mark.slow
 Patch = pytest.MonkeyPatch
 
 

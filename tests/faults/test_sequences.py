@@ -24,8 +24,6 @@ from robustmeta.sequences.translate import translate
 from robustmeta.sequences.zoom_blur import zoom_blur
 from robustmeta.testing import Finding, check_sequence
 
-pytestmark = pytest.mark.slow
-
 Frames = Callable[[Tensor, Any, Rng], Iterator[Any]]
 
 

@@ -27,8 +27,6 @@ from robustmeta.functional.frost import frost_like
 from robustmeta.functional.texture import Picture
 from robustmeta.shifts.corruption import Corruption
 
-pytestmark = pytest.mark.slow
-
 LAW = {**LAWS, "frost": frost_with(list(frost_like()))}
 WEATHER = (fog, snow, frost, spatter)
 Patch = pytest.MonkeyPatch

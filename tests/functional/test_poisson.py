@@ -23,7 +23,7 @@ def draws(n: int) -> torch.Tensor:
     return torch.cat([special, Rng(0, ("u",), [0]).uniform(n - len(special))[0]])
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [pytest.param(s, marks=[pytest.mark.slow] * (s not in (60, 3, 0.5))) for s in SCALES])
 def test_every_gray_has_scipys_quantiles(scale: float) -> None:
     u = draws(2000).repeat_interleave(256)
     gray = torch.arange(256).repeat(2000)

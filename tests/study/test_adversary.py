@@ -48,7 +48,9 @@ def test_the_plan_is_what_is_spent(tmp_path: Path, name: str, adversary: dict[st
     assert costs["gradient_passes"] == 3 * one.work.learner.method.gradient_passes()
 
 
-@pytest.mark.parametrize("name", ["maml", "protonet", "reptile", "supervised"])
+@pytest.mark.parametrize(
+    "name", ["protonet", "supervised", *(pytest.param(n, marks=pytest.mark.slow) for n in ("maml", "reptile"))]
+)
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path, name: str) -> None:
     changes = {"learners": [fought(name)], "training": {"augment": trainings.FLIPS}}
     trainings.expect_resumed(tmp_path, name, 4, **changes)
@@ -68,6 +70,7 @@ def test_nothing_changes_without_one_and_doing_nothing_trains_the_same(tmp_path:
     expect_same(plain.run(), idle.run())
 
 
+@pytest.mark.slow
 def test_a_budget_in_gradient_passes_is_as_many_for_every_learner(tmp_path: Path) -> None:
     for name in LEARNERS:
         for learner in (LEARNERS[name], fought(name)):

@@ -11,7 +11,7 @@ from robustmeta.adaptations.transductive_finetune import TransductiveFinetune
 from robustmeta.core import TaskShape
 from robustmeta.study.further import passes as flag_passes
 
-pytestmark = pytest.mark.usefixtures("fresh_plugins")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fresh_plugins")]
 STEPS, TASKS, SUPPORT, QUERY = 1, 5, 6, 9
 CALL = (STEPS + 1) * (SUPPORT + QUERY)
 """Support and queries at a step, and once more."""

@@ -78,6 +78,7 @@ def test_work_is_planned_as_it_is_done(run: Run) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_is_worked_on_together_makes_no_difference(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +141,7 @@ def test_the_report_and_mlflow_show_it_apart(run: Run) -> None:
     assert drawn_points == [(0, means["clean", 0]), (3, means["draws", 3]), (6, means["draws", 6])]
 
 
+@pytest.mark.slow
 def test_smoke_draws_little_and_runs(tmp_path: Path) -> None:
     entries = [{"support_draws": [2, 5, 10], "worst": 2}, {"support_draws": 40, "worst": 9, "label": "b"}]
     small = smoke(tiny.study(shifts=entries, learners=[]))

@@ -32,7 +32,7 @@ ROOM = 0.03
 FALL = 0.1
 """By so much accuracy falls at least."""
 
-pytestmark = pytest.mark.usefixtures("fresh_plugins")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fresh_plugins")]
 
 
 @pytest.fixture(scope="module")

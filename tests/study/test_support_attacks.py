@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from ran import Run
 from tiny import SIDE, study
 
-import robustmeta as rm
 from robustmeta.config.flags import FLAGS
 from robustmeta.config.poisoning import poisoned
 from robustmeta.report.findings import findings
@@ -35,7 +35,7 @@ SHIFTS = [
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return rm.run(study(shifts=SHIFTS), tmp_path_factory.mktemp("runs")).results
+    return Run(tmp_path_factory.mktemp("store"), shifts=SHIFTS).results
 
 
 def accuracy(results, learner: str, shift: str) -> np.ndarray:
@@ -87,17 +87,17 @@ def test_the_plan_states_what_is_spent(results, tmp_path) -> None:
 
 
 def test_a_class_without_seeds_is_named(tmp_path) -> None:
-    some = study(shifts=[{"support_attack": "support_noise", "eps": 0.1, "seed": 10}])
-    failures = rm.run(some, tmp_path).results.outcome.failures
+    failures = Run(tmp_path, shifts=[{"support_attack": "support_noise", "eps": 0.1, "seed": 10}]).outcome.failures
     assert len(failures) == 3
     assert all("leaves 9; an attack on its support needs 10 more" in text for text in failures.values())
     assert all("class test-" in text for text in failures.values())
 
 
+@pytest.mark.slow
 def test_what_is_attacked_together_makes_no_difference(results, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustmeta.study.poisoned.TOGETHER_PIXELS", 1)
     monkeypatch.setattr("robustmeta.study.evaluate.CHUNK_PIXELS", 45 * SIDE**2)
-    alone = rm.run(study(shifts=SHIFTS[:2]), tmp_path).results
+    alone = Run(tmp_path, shifts=SHIFTS[:2]).results
     for learner in ("maml", "protonet", "supervised"):
         for shift in ("poisoning", "support_noise"):
             np.testing.assert_array_equal(accuracy(alone, learner, shift), accuracy(results, learner, shift))

@@ -65,6 +65,7 @@ class Other(Gradient):
         return super().adapt(net, support_x, support_y.roll(1, 0), way, rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["the learner that is measured", "another support"])
 def test_a_transfer_that_is_none(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attack, tuned = Inspection.run, Worker._tuned
@@ -132,6 +133,7 @@ def test_flags_on_gradients_do_not_run_and_the_transfer_is_a_rival(run: Run) -> 
     assert "no square or transfer attack" in rows.loc[("maml", "pgd", "blackbox_wins"), "text"]
 
 
+@pytest.mark.slow
 def test_the_source_adapts_once_to_each_chunk_that_is_attacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In chunks of 5 tasks; a cell is the same beside others as alone."""
     monkeypatch.setattr(module, "CHUNK_PIXELS", 5 * 15 * tiny.SIDE**2)
