@@ -81,7 +81,7 @@ def test_adaptation_needs_no_other_task(method: str, adaptation: str) -> None:
     torch.testing.assert_close(alone(tasks.query_x[1:2])[0], logits[1], atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("norm", ["auto", "batch"])
+@pytest.mark.parametrize("norm", ["auto", pytest.param("batch", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("method", "adaptation"), PAIRS)
 def test_image_passes(method: str, adaptation: str, norm: str) -> None:
     net, adapt = learner(method, adaptation, norm)

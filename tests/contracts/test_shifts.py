@@ -65,7 +65,7 @@ def test_every_corruption_keeps_the_rules(name: str) -> None:
     assert all(f.passed for f in found), [f for f in found if not f.passed]
 
 
-@pytest.mark.parametrize("coupled", [False, True], ids=["uncoupled", "coupled"])
+@pytest.mark.parametrize("coupled", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["uncoupled", "coupled"])
 @pytest.mark.parametrize(("name", "fields"), ATTACKS, ids=str)
 def test_every_attack_keeps_the_rules(name: str, fields: dict, coupled: bool) -> None:
     made = attack(name, fields)

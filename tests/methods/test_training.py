@@ -15,7 +15,7 @@ LIKE_MAML = ("anil", "boil", "fomaml", "mamlpp", "meta_sgd")
 RNG = Rng(0, ("train",), [0])
 
 
-@pytest.mark.parametrize("carry", ["sequential", "none"])
+@pytest.mark.parametrize("carry", ["sequential", pytest.param("none", marks=pytest.mark.slow)])
 def test_twenty_updates_of_reptile_are_those_of_the_published_algorithm(carry: str) -> None:
     assert learners.reptile_gap(20, carry) < 1e-10
 

@@ -148,6 +148,7 @@ def test_a_study_without_shifts_has_no_curves() -> None:
     assert "each severity and eps" not in text
 
 
+@pytest.mark.slow
 def test_forty_shifts_and_eight_learners_stay_below_five_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """On three targets; measured on one with a quarter of the shifts, as the page grows by the point."""
     monkeypatch.setattr(images, "PIXEL_BYTES", images.PIXEL_BYTES // 12)

@@ -20,7 +20,7 @@ from robustmeta.study.execute import Silent, Worker
 from robustmeta.tracking.curves import certificates
 from robustmeta.tracking.runs import learner_runs
 
-pytestmark = pytest.mark.usefixtures("fresh_plugins")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fresh_plugins")]
 N0, N = 10, 40
 ENTRY = {"label": "safe", "certificate": "smoothing", "sigma": [0.1, 0.3], "n0": N0, "n": N, "episodes": 3}
 

@@ -15,7 +15,7 @@ from robustmeta.study.execute import Worker
 from robustmeta.study.gather import gather
 from robustmeta.tracking.curves import accuracies, curves, step_curves, summary
 
-pytestmark = pytest.mark.usefixtures("fresh_plugins")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fresh_plugins")]
 LINF = "ensemble-minimum-linf"
 SHIFTS: list[dict[str, Any]] = [
     {"attack": "pgd", "eps": [0.05, 0.2], "steps": [1, 3], "episodes": 6},
