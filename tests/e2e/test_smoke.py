@@ -146,9 +146,11 @@ def test_ctrl_c_leaves_a_good_store_and_says_how_to_go_on(tmp_path: Path) -> Non
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "robustmeta run experiments/smoke.yaml" in err
-    assert not list((tmp_path / "store").glob(".*"))
+    left = [p.name for p in (tmp_path / "store").iterdir()]
+    assert left
+    assert not [n for n in left if n.startswith(".")]
     planned = json.loads(typed("plan", SMOKE, "--root", str(tmp_path), "--json"))
-    assert planned["cells"]["cached"] == stored(tmp_path) > 0
+    assert planned["cells"]["cached"] == len(left)
 
 
 @pytest.mark.slow
